@@ -4,7 +4,8 @@
 
 namespace graphhook {
 
-/// Wall-clock instants: expiry, tokens, what is stored and shown. Microseconds since the Unix epoch.
+/// Wall-clock instants: expiry, tokens, what is stored and shown. Microseconds since the Unix
+/// epoch.
 using SystemTime = std::chrono::sys_time<std::chrono::microseconds>;
 /// Deadlines, leases and back-off within this process.
 using SteadyTime = std::chrono::steady_clock::time_point;

@@ -9,7 +9,8 @@ namespace graphhook {
 Sha256 sha256(std::string_view data) noexcept {
     Sha256 digest;
     ::SHA256(
-        reinterpret_cast<const unsigned char*>(data.data()), data.size(), reinterpret_cast<unsigned char*>(digest.data())
+        reinterpret_cast<const unsigned char*>(data.data()), data.size(),
+        reinterpret_cast<unsigned char*>(digest.data())
     );
     return digest;
 }

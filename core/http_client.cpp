@@ -48,10 +48,14 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return bytes;
     std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+        return std::tolower(c);
+    });
     auto value = line.substr(colon + 1);
-    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front()))) value.remove_prefix(1);
-    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back()))) value.remove_suffix(1);
+    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front())))
+        value.remove_prefix(1);
+    while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())))
+        value.remove_suffix(1);
     transfer.response.headers.emplace_back(std::move(name), std::string(value));
     return bytes;
 }
@@ -79,7 +83,9 @@ class CurlClient final : public HttpClient {
         ::curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
         ::curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
         ::curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-        ::curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
+        ::curl_easy_setopt(
+            c, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count())
+        );
         ::curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
         ::curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error_text);
         ::curl_easy_setopt(c, CURLOPT_USERAGENT, options_.user_agent.c_str());
@@ -90,11 +96,15 @@ class CurlClient final : public HttpClient {
         ::curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
         ::curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
         ::curl_easy_setopt(c, CURLOPT_XFERINFODATA, &transfer);
-        if (!options_.ca_file.empty()) ::curl_easy_setopt(c, CURLOPT_CAINFO, options_.ca_file.c_str());
+        if (!options_.ca_file.empty())
+            ::curl_easy_setopt(c, CURLOPT_CAINFO, options_.ca_file.c_str());
         ::curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, request.method.c_str());
         if (request.method == "HEAD") ::curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-        if (!request.body.empty() || request.method == "POST" || request.method == "PATCH" || request.method == "PUT") {
-            ::curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+        if (!request.body.empty() || request.method == "POST" || request.method == "PATCH" ||
+            request.method == "PUT") {
+            ::curl_easy_setopt(
+                c, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size())
+            );
             ::curl_easy_setopt(c, CURLOPT_POSTFIELDS, request.body.data());
         }
         List headers;
@@ -106,7 +116,8 @@ class CurlClient final : public HttpClient {
         };
         add("Expect:");  // no round trip before a small body
         for (const auto& [name, value] : request.headers) add(fmt::format("{}: {}", name, value));
-        if (!request.bearer.empty()) add(fmt::format("Authorization: Bearer {}", request.bearer.reveal()));
+        if (!request.bearer.empty())
+            add(fmt::format("Authorization: Bearer {}", request.bearer.reveal()));
         ::curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
 
         const CURLcode code = ::curl_easy_perform(c);
@@ -116,7 +127,9 @@ class CurlClient final : public HttpClient {
         if (transfer.too_large) return fail(Errc::Full, "the answer's body is too large");
         if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Errc::Aborted, "stopped");
         if (code != CURLE_OK) {
-            return fail(Errc::Unreachable, error_text[0] != '\0' ? error_text : ::curl_easy_strerror(code));
+            return fail(
+                Errc::Unreachable, error_text[0] != '\0' ? error_text : ::curl_easy_strerror(code)
+            );
         }
         transfer.response.status = static_cast<int>(status);
         return std::move(transfer.response);
@@ -138,7 +151,8 @@ class CurlClient final : public HttpClient {
         // The handle keeps its connection for the next request; what it held of this one goes.
         ::curl_easy_reset(easy.get());
         const std::lock_guard lock(mutex_);
-        if (static_cast<long>(idle_.size()) < options_.max_idle_connections) idle_.push_back(std::move(easy));
+        if (static_cast<long>(idle_.size()) < options_.max_idle_connections)
+            idle_.push_back(std::move(easy));
     }
 
     const HttpClientOptions options_;

@@ -46,20 +46,24 @@ struct HttpClientOptions {
     std::string user_agent = "graphhook";
 };
 
-/// Outbound HTTP and HTTPS. Redirects are never followed; certificates and host names are always verified; the proxy
-/// variables of the environment (HTTPS_PROXY, NO_PROXY) are obeyed. Connections are reused.
-/// Threads: any; `send` blocks its caller, so never on a network thread.
+/// Outbound HTTP and HTTPS. Redirects are never followed; certificates and host names are always
+/// verified; the proxy variables of the environment (HTTPS_PROXY, NO_PROXY) are obeyed. Connections
+/// are reused. Threads: any; `send` blocks its caller, so never on a network thread.
 class HttpClient {
   public:
     virtual ~HttpClient() = default;
-    /// Any HTTP status is a success here. Errc::Unreachable: no connection, TLS trouble or no answer in time, with curl's reason.
-    /// Errc::Aborted: `stop` was asked for meanwhile (noticed within a second). Errc::Full: the body was too large.
-    [[nodiscard]] virtual Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop) = 0;
+    /// Any HTTP status is a success here. Errc::Unreachable: no connection, TLS trouble or no
+    /// answer in time, with curl's reason. Errc::Aborted: `stop` was asked for meanwhile (noticed
+    /// within a second). Errc::Full: the body was too large.
+    [[nodiscard]] virtual Result<HttpResponse> send(
+        const HttpRequest& request, std::stop_token stop
+    ) = 0;
 };
 
 std::unique_ptr<HttpClient> make_http_client(HttpClientOptions options);
 
-/// application/x-www-form-urlencoded, and safe in a path segment too: everything but unreserved characters as %XX.
+/// application/x-www-form-urlencoded, and safe in a path segment too: everything but unreserved
+/// characters as %XX.
 std::string percent_encode(std::string_view text);
 
 }  // namespace graphhook

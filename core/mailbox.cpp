@@ -22,7 +22,9 @@ class IoMailbox final : public Mailbox {
 
 }  // namespace
 
-std::unique_ptr<Mailbox> make_mailbox(boost::asio::io_context& io) { return std::make_unique<IoMailbox>(io); }
+std::unique_ptr<Mailbox> make_mailbox(boost::asio::io_context& io) {
+    return std::make_unique<IoMailbox>(io);
+}
 
 void Handover::deliver() {
     auto tasks = std::exchange(tasks_, {});

@@ -27,8 +27,8 @@ class Mailbox {
 /// A mailbox emptied by the thread that runs `io`, which must outlive it.
 std::unique_ptr<Mailbox> make_mailbox(boost::asio::io_context& io);
 
-/// What an asynchronous call does when it is over: `call` runs on the thread behind `home`, or, without one, on the
-/// thread that finished the work, which it must not keep.
+/// What an asynchronous call does when it is over: `call` runs on the thread behind `home`, or,
+/// without one, on the thread that finished the work, which it must not keep.
 template <class T>
 struct Completion {
     Mailbox* home = nullptr;
@@ -41,9 +41,8 @@ class Handover {
     template <class T>
     void add(Completion<T> completion, Result<T> result) {
         Mailbox* home = completion.home;
-        tasks_[home].push_back([call = std::move(completion.call), result = std::move(result)]() mutable {
-            call(std::move(result));
-        });
+        tasks_[home].push_back([call = std::move(completion.call),
+                                result = std::move(result)]() mutable { call(std::move(result)); });
     }
     /// Empties itself; completions without a home run here and now.
     void deliver();
@@ -52,13 +51,16 @@ class Handover {
     std::unordered_map<Mailbox*, std::vector<Task>> tasks_;
 };
 
-/// For threads that may block: `auto rows = wait_for<Rows>([&](Completion<Rows> done) { store.list(query, std::move(done)); });`
-/// Never on a network thread, nor on the thread that completes.
+/// For threads that may block: `auto rows = wait_for<Rows>([&](Completion<Rows> done) {
+/// store.list(query, std::move(done)); });` Never on a network thread, nor on the thread that
+/// completes.
 template <class T, class Start>
 [[nodiscard]] Result<T> wait_for(Start&& start) {
     std::promise<Result<T>> promise;
     auto future = promise.get_future();
-    start(Completion<T>{nullptr, [&promise](Result<T> result) { promise.set_value(std::move(result)); }});
+    start(Completion<T>{nullptr, [&promise](Result<T> result) {
+                            promise.set_value(std::move(result));
+                        }});
     return future.get();
 }
 

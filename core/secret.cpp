@@ -10,7 +10,9 @@
 
 namespace graphhook {
 
-Secret::Secret(Secret&& other) noexcept : value_(other.value_) { other.wipe(); }
+Secret::Secret(Secret&& other) noexcept : value_(other.value_) {
+    other.wipe();
+}
 
 Secret& Secret::operator=(const Secret& other) {
     if (this != &other) {
@@ -29,7 +31,9 @@ Secret& Secret::operator=(Secret&& other) noexcept {
     return *this;
 }
 
-Secret::~Secret() { wipe(); }
+Secret::~Secret() {
+    wipe();
+}
 
 void Secret::wipe() noexcept {
     if (!value_.empty()) ::OPENSSL_cleanse(value_.data(), value_.size());
@@ -37,11 +41,14 @@ void Secret::wipe() noexcept {
 }
 
 bool Secret::equals(std::string_view other) const noexcept {
-    return equal_in_constant_time(std::as_bytes(std::span(value_)), std::as_bytes(std::span(other)));
+    return equal_in_constant_time(
+        std::as_bytes(std::span(value_)), std::as_bytes(std::span(other))
+    );
 }
 
 bool equal_in_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept {
-    return a.size() == b.size() && (a.empty() || ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
+    return a.size() == b.size() &&
+           (a.empty() || ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 std::string random_hex(std::size_t bytes) {

@@ -7,8 +7,9 @@
 
 namespace graphhook {
 
-/// A value that must not be shown: it has no stream operator, says "***" to fmt, is wiped when it goes, and is compared in
-/// constant time. `reveal()` is the one place where it becomes text again: search for it to see who reads secrets.
+/// A value that must not be shown: it has no stream operator, says "***" to fmt, is wiped when it
+/// goes, and is compared in constant time. `reveal()` is the one place where it becomes text again:
+/// search for it to see who reads secrets.
 class Secret {
   public:
     Secret() = default;
@@ -30,9 +31,12 @@ class Secret {
 };
 
 /// Constant-time for equal lengths.
-[[nodiscard]] bool equal_in_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
+[[nodiscard]] bool equal_in_constant_time(
+    std::span<const std::byte> a, std::span<const std::byte> b
+) noexcept;
 
-/// `bytes` from the operating system's generator, as lower-case hex (twice as many characters). Terminates if there is none.
+/// `bytes` from the operating system's generator, as lower-case hex (twice as many characters).
+/// Terminates if there is none.
 std::string random_hex(std::size_t bytes);
 
 }  // namespace graphhook

@@ -45,7 +45,11 @@ constexpr std::array kDurations = {
     Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}, Unit{"ms", 1},
 };
 constexpr std::array kSizes = {
-    Unit{"TiB", 1ULL << 40}, Unit{"GiB", 1ULL << 30}, Unit{"MiB", 1ULL << 20}, Unit{"KiB", 1ULL << 10}, Unit{"B", 1},
+    Unit{"TiB", 1ULL << 40},
+    Unit{"GiB", 1ULL << 30},
+    Unit{"MiB", 1ULL << 20},
+    Unit{"KiB", 1ULL << 10},
+    Unit{"B", 1},
 };
 
 template <std::size_t N>
@@ -65,7 +69,8 @@ std::optional<std::uint64_t> parse_with_unit(
 template <std::size_t N>
 std::string text_with_unit(std::uint64_t value, const std::array<Unit, N>& units) {
     for (const auto& unit : units) {
-        if (value != 0 && value % unit.factor == 0) return fmt::format("{}{}", value / unit.factor, unit.name);
+        if (value != 0 && value % unit.factor == 0)
+            return fmt::format("{}{}", value / unit.factor, unit.name);
     }
     return fmt::format("0{}", units[units.size() - 2].name);
 }
@@ -77,15 +82,19 @@ std::string to_text(SystemTime time) {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(time - day);
     auto text = fmt::format(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-        static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count()
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+        clock.hours().count(), clock.minutes().count(), clock.seconds().count()
     );
-    if (const auto fraction = clock.subseconds().count(); fraction != 0) text += fmt::format(".{:06}", fraction);
+    if (const auto fraction = clock.subseconds().count(); fraction != 0)
+        text += fmt::format(".{:06}", fraction);
     return text + 'Z';
 }
 
 Result<SystemTime> parse_time(std::string_view text) {
-    const auto refuse = [whole = text] { return fail(Errc::BadInput, fmt::format("not an RFC 3339 time: '{}'", whole)); };
+    const auto refuse = [whole = text] {
+        return fail(Errc::BadInput, fmt::format("not an RFC 3339 time: '{}'", whole));
+    };
     const auto year = take_digits(text, 4);
     if (!year || !take(text, "-")) return refuse();
     const auto month = take_digits(text, 2);
@@ -102,7 +111,8 @@ Result<SystemTime> parse_time(std::string_view text) {
     if (take(text, ".")) {
         std::int64_t scale = 100'000'000;
         std::size_t digits = 0;
-        for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits, scale /= 10) {
+        for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9';
+             ++digits, scale /= 10) {
             if (digits == 9) return refuse();
             nanoseconds += (text[digits] - '0') * scale;
         }
@@ -121,28 +131,38 @@ Result<SystemTime> parse_time(std::string_view text) {
     }
     const auto date = std::chrono::year(*year) / *month / *day;
     if (!text.empty() || !date.ok() || *hour > 23 || *minute > 59 || *second > 60) return refuse();
-    return SystemTime(std::chrono::sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) +
-           microseconds(nanoseconds / 1000) - offset;
+    return SystemTime(std::chrono::sys_days(date)) + hours(*hour) + minutes(*minute) +
+           seconds(*second) + microseconds(nanoseconds / 1000) - offset;
 }
 
 Result<milliseconds> parse_duration(std::string_view text) {
     constexpr std::uint64_t kTenYears = 3650ULL * 86'400'000;
-    if (const auto value = parse_with_unit(text, kDurations, kTenYears)) return milliseconds(*value);
-    return fail(Errc::BadInput, fmt::format("'{}' is not a duration such as 250ms, 30s, 15m, 4h or 2d", text));
+    if (const auto value = parse_with_unit(text, kDurations, kTenYears))
+        return milliseconds(*value);
+    return fail(
+        Errc::BadInput,
+        fmt::format("'{}' is not a duration such as 250ms, 30s, 15m, 4h or 2d", text)
+    );
 }
 
 std::string duration_text(milliseconds duration) {
-    return text_with_unit(static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0)), kDurations);
+    return text_with_unit(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0)), kDurations
+    );
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
     constexpr std::uint64_t kMost = 1ULL << 60;
     if (const auto value = parse_with_unit(text, kSizes, kMost)) return *value;
     if (const auto value = parse_with_unit(text, std::array{Unit{"", 1}}, kMost)) return *value;
-    return fail(Errc::BadInput, fmt::format("'{}' is not a size such as 512B, 64KiB, 100MiB or 2GiB", text));
+    return fail(
+        Errc::BadInput, fmt::format("'{}' is not a size such as 512B, 64KiB, 100MiB or 2GiB", text)
+    );
 }
 
-std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "0B" : text_with_unit(bytes, kSizes); }
+std::string size_text(std::uint64_t bytes) {
+    return bytes == 0 ? "0B" : text_with_unit(bytes, kSizes);
+}
 
 Result<seconds> parse_retry_after(std::string_view text, SystemTime now) {
     constexpr seconds kMost = hours(24);

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/digest.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace graphhook::store {
+
+/// Lifecycle notifications travel beside the changes, never behind a backlog of them.
+enum class Lane : std::uint8_t { Change = 0, Lifecycle = 1 };
+
+/// A notification's number: ascending in order of acceptance, never reused. Shown to users as a
+/// plain decimal.
+struct NotificationId {
+    std::int64_t value = 0;
+    auto operator<=>(const NotificationId&) const = default;
+};
+
+/// What routes decide on; everything that many notifications have in common. Held by pointer
+/// because so few exist.
+struct Stream {
+    Lane lane = Lane::Change;
+    std::string tenant;        ///< Configured name.
+    std::string subscription;  ///< Configured name of the wanted subscription, stable when Graph's
+                               ///< is replaced.
+    std::string kind;          ///< "message", "event", …, "unknown".
+    std::string change;  ///< "created", "updated", "deleted", or what Graph said in lower case; of
+                         ///< a lifecycle item its event.
+    bool operator==(const Stream&) const = default;
+};
+using StreamPtr = std::shared_ptr<const Stream>;
+
+/// An item of a POST, known and stripped, as intake hands it over.
+struct Item {
+    StreamPtr stream;
+    std::string subscription_id;  ///< Graph's id, as received.
+    std::string resource;         ///< As received; may be empty on the lifecycle lane.
+    std::string body;             ///< The item as JSON, its clientState removed.
+    /// Hash of (wanted subscription, normalised resource): what must stay in order has the same
+    /// key.
+    std::uint64_t order_key = 0;
+    /// What makes it the same notification when Graph sends it again; absent where nothing
+    /// identifies it.
+    std::optional<Key128> identity;
+    /// Set where the item says nothing of its own and may fold into an equal one that still waits.
+    std::optional<Key128> fold;
+};
+
+/// What became of an append's items; the three add up to what was given.
+struct Appended {
+    std::uint32_t stored = 0;
+    std::uint32_t repeated = 0;
+    std::uint32_t folded = 0;
+};
+
+/// A notification on its way to one handler.
+struct Delivery {
+    NotificationId id;
+    StreamPtr stream;
+    std::string subscription_id;
+    std::string resource;
+    std::string body;
+    SystemTime received_at;
+    std::uint64_t order_key = 0;
+    std::uint32_t attempt =
+        1;                   ///< This one, counted from 1; completions of an older one are refused.
+    std::uint32_t used = 0;  ///< Attempts that ended with an answer about the item itself.
+    bool replayed = false;
+};
+
+enum class SettleAs : std::uint8_t {
+    Done,
+    Retry,    ///< Not before `at`; later ones of the same order key wait behind it. Durable.
+    Dead,     ///< Into the dead letters. Durable.
+    Release,  ///< Given back as if never leased (not before `at`); uses up nothing, costs no write.
+};
+
+struct Settlement {
+    NotificationId id;
+    std::uint32_t attempt = 1;
+    SettleAs as = SettleAs::Done;
+    std::uint32_t used = 0;  ///< The new count of used attempts.
+    SystemTime at;           ///< Retry, Release: not before.
+    std::string reason;  ///< Retry, Dead: for the operator; bounded at 1,000 bytes by the store.
+};
+
+enum class DeliveryState : std::uint8_t { Waiting, Leased, Retrying, Behind, Dead, Done };
+std::string_view to_string(DeliveryState state) noexcept;
+std::optional<DeliveryState> delivery_state(std::string_view text) noexcept;
+
+}  // namespace graphhook::store
