@@ -1,0 +1,263 @@
+#include "app/config.hpp"
+
+#include "app/config_checks.hpp"
+#include "app/scalar.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace graphhook::app {
+namespace {
+
+/// Takes values out of a reading; what is not there leaves the room's own default.
+class Fill {
+  public:
+    Fill(const Reading& reading, std::string base) : reading_(reading), base_(std::move(base)) {}
+
+    [[nodiscard]] bool has(std::string_view key) const {
+        return reading_.sections.contains(path(key)) || reading_.find(path(key)) != nullptr;
+    }
+    [[nodiscard]] Fill below(std::string_view key) const { return {reading_, path(key)}; }
+
+    const Fill& operator()(std::string_view key, std::string& out) const {
+        if (const auto* value = find(key)) out = value->text;
+        return *this;
+    }
+    const Fill& operator()(std::string_view key, std::vector<std::string>& out) const {
+        if (const auto* value = find(key)) out = value->list;
+        return *this;
+    }
+    const Fill& operator()(std::string_view key, std::chrono::milliseconds& out) const {
+        if (const auto* value = find(key))
+            out = std::chrono::milliseconds(static_cast<std::int64_t>(value->number));
+        return *this;
+    }
+    const Fill& operator()(std::string_view key, bool& out) const {
+        if (const auto* value = find(key)) out = value->number != 0;
+        return *this;
+    }
+    const Fill& operator()(std::string_view key, std::uint64_t& out) const {
+        if (const auto* value = find(key)) out = value->number;
+        return *this;
+    }
+    const Fill& operator()(std::string_view key, std::uint32_t& out) const {
+        if (const auto* value = find(key)) out = static_cast<std::uint32_t>(value->number);
+        return *this;
+    }
+    /// The key itself, or its twin that names a file.
+    const Fill& operator()(std::string_view key, Secret& out) const {
+        if (const auto* value = find(key)) out = value->secret;
+        if (const auto* value = find(fmt::format("{}_file", key))) out = value->secret;
+        return *this;
+    }
+    [[nodiscard]] const Value* find(std::string_view key) const { return reading_.find(path(key)); }
+
+  private:
+    [[nodiscard]] std::string path(std::string_view key) const {
+        return base_.empty() ? std::string(key) : fmt::format("{}.{}", base_, key);
+    }
+    const Reading& reading_;
+    std::string base_;
+};
+
+const std::vector<std::string>& names_below(const Reading& reading, std::string_view path) {
+    static const std::vector<std::string> kNone;
+    const auto found = reading.names.find(path);
+    return found == reading.names.end() ? kNone : found->second;
+}
+
+void fill_tls(const Fill& section, std::optional<receiver::TlsOptions>& out) {
+    if (!section.has("tls")) return;
+    out.emplace();
+    section.below("tls")("certificate", out->certificate)("private_key", out->private_key)(
+        "min_version", out->min_version
+    );
+}
+
+void fill_receiver(const Fill& section, receiver::ReceiverOptions& out) {
+    section("listen", out.listen)("public_url", out.public_url)("base_path", out.base_path)(
+        "proxy_protocol", out.proxy_protocol
+    )("trusted_proxies", out.trusted_proxies)("drain_delay", out.drain_delay)(
+        "threads", out.threads
+    );
+    if (section.find("base_path") == nullptr) {
+        if (const auto url = boost::urls::parse_absolute_uri(out.public_url); url.has_value())
+            out.base_path = url->encoded_path();
+        if (out.base_path == "/") out.base_path.clear();
+    }
+    fill_tls(section, out.tls);
+    auto& limits = out.limits;
+    section.below("limits")("header_bytes", limits.header_bytes)("body_bytes", limits.body_bytes)(
+        "items", limits.items
+    )("json_depth", limits.json_depth)("bodies_in_flight_bytes", limits.bodies_in_flight_bytes)(
+        "offload_bytes", limits.offload_bytes
+    )("connections", limits.connections)("idle", limits.idle)(
+        "handshake_timeout", limits.handshake_timeout
+    )("header_timeout", limits.header_timeout)("body_timeout", limits.body_timeout)(
+        "write_timeout", limits.write_timeout
+    );
+}
+
+void fill_admin(const Fill& section, receiver::AdminOptions& out) {
+    section("listen", out.listen)("socket", out.socket)("tokens_file", out.tokens_file);
+    fill_tls(section, out.tls);
+}
+
+void fill_store(const Fill& section, store::StoreOptions& out) {
+    section("url", out.url)("retain", out.retain)("retain_bytes", out.retain_bytes)(
+        "reserve", out.reserve
+    )("max_waiting", out.max_waiting)("repeat_window", out.repeat_window)(
+        "repeat_keys", out.repeat_keys
+    )("wal_bytes", out.wal_bytes);
+}
+
+subscriptions::Cloud cloud_of(const Fill& tenant) {
+    subscriptions::Cloud cloud;
+    const auto* name = tenant.find("cloud");
+    if (name == nullptr) {
+        tenant.below("cloud")("graph", cloud.graph)("login", cloud.login)("ca_file", cloud.ca_file);
+    } else if (name->text == "us-gov") {
+        cloud = {"https://graph.microsoft.us", "https://login.microsoftonline.us", ""};
+    } else if (name->text == "us-gov-dod") {
+        cloud = {"https://dod-graph.microsoft.us", "https://login.microsoftonline.us", ""};
+    } else if (name->text == "china") {
+        cloud = {"https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn", ""};
+    }
+    return cloud;
+}
+
+void fill_subscriptions(const Reading& reading, Config& config) {
+    auto& out = config.subscriptions;
+    const Fill root(reading, "");
+    out.notification_url = config.receiver.public_url + "/notifications";
+    out.lifecycle_url = config.receiver.public_url + "/lifecycle";
+    root.below("reconcile")("every", out.reconcile_every)("list_every", out.list_every)(
+        "removal_grace", out.removal_grace
+    )("request_timeout", out.request_timeout);
+    for (const auto& name : names_below(reading, "tenants")) {
+        const auto section = root.below("tenants").below(name);
+        subscriptions::Tenant tenant;
+        tenant.name = name;
+        section("tenant_id", tenant.tenant_id)("client_id", tenant.client_id);
+        section.below("credential")("client_secret", tenant.client_secret);
+        tenant.cloud = cloud_of(section);
+        out.tenants.push_back(std::move(tenant));
+    }
+    for (const auto& name : names_below(reading, "subscriptions")) {
+        const auto section = root.below("subscriptions").below(name);
+        subscriptions::WantedSubscription wanted;
+        wanted.name = name;
+        section("tenant", wanted.tenant)("resource", wanted.resource)("changes", wanted.changes)(
+            "handlers", wanted.handlers
+        )("kind", wanted.kind)("beta", wanted.beta)("immutable_ids", wanted.immutable_ids);
+        while (wanted.resource.starts_with('/')) wanted.resource.erase(0, 1);
+        if (const auto* life = section.find("life"); life != nullptr)
+            wanted.life = std::chrono::minutes(static_cast<std::int64_t>(life->number / 60'000));
+        out.wanted.push_back(std::move(wanted));
+    }
+}
+
+handlers::HttpOptions http_options(const Fill& section) {
+    handlers::HttpOptions http;
+    std::uint32_t batch = 1;
+    section("url", http.url)("secret", http.secret)("connect_timeout", http.connect_timeout)(
+        "timeout", http.timeout
+    )("ca_file", http.ca_file)("batch", batch);
+    http.batch = batch;
+    if (const auto* headers = section.find("headers"); headers != nullptr) {
+        for (const auto& [name, value] : headers->headers)
+            http.headers.emplace_back(name, std::string(value.reveal()));
+    }
+    return http;
+}
+
+handlers::FileOptions file_options(const Fill& section) {
+    handlers::FileOptions file;
+    section("path", file.path)("fsync", file.fsync);
+    if (section.has("rotate"))
+        section.below("rotate")("size", file.rotate_size)("keep", file.rotate_keep);
+    return file;
+}
+
+void fill_handlers(const Reading& reading, Config& config) {
+    for (const auto& name : names_below(reading, "handlers")) {
+        const auto section = Fill(reading, "handlers").below(name);
+        handlers::HandlerOptions handler;
+        handler.name = name;
+        std::string type;
+        section("type", type)("workers", handler.workers);
+        section.below("retry")("attempts", handler.retry.attempts)("first", handler.retry.first)(
+            "longest", handler.retry.longest
+        )("max_age", handler.retry.max_age);
+        if (type == "http") {
+            handler.type = http_options(section);
+        } else if (type == "file") {
+            handler.type = file_options(section);
+        } else {
+            handlers::LogOptions log;
+            section("item", log.item);
+            handler.type = log;
+        }
+        const auto counted = reading.counts.find(fmt::format("handlers.{}.routes", name));
+        const auto routes = counted == reading.counts.end() ? 0 : counted->second;
+        for (std::size_t i = 0; i < routes; ++i) {
+            handlers::Route route;
+            section.below(fmt::format("routes[{}]", i))("subscriptions", route.subscriptions)(
+                "kinds", route.kinds
+            )("changes", route.changes)("tenants", route.tenants)("lifecycle", route.lifecycle);
+            handler.routes.push_back(std::move(route));
+        }
+        config.handlers.push_back(std::move(handler));
+    }
+}
+
+}  // namespace
+
+Parsed parse_config(
+    const std::string& text, const EnvironmentLookup& environment, const FileReader& files
+) {
+    Parsed parsed;
+    Config config;
+    config.reading = read_config(text, environment, files);
+    const auto& reading = config.reading;
+    const Fill root(reading, "");
+    fill_receiver(root.below("receiver"), config.receiver);
+    fill_admin(root.below("admin"), config.admin);
+    fill_store(root.below("store"), config.store);
+    fill_subscriptions(reading, config);
+    fill_handlers(reading, config);
+    root.below("log")("level", config.log.level)("format", config.log.format);
+
+    parsed.problems = reading.problems;
+    auto more = check_references(config);
+    parsed.problems.insert(parsed.problems.end(), more.begin(), more.end());
+    std::sort(
+        parsed.problems.begin(), parsed.problems.end(),
+        [](const Problem& a, const Problem& b) {
+            return std::tie(a.at.line, a.at.column, a.message) <
+                   std::tie(b.at.line, b.at.column, b.message);
+        }
+    );
+    if (is_sound(parsed.problems)) parsed.config = std::move(config);
+    return parsed;
+}
+
+std::string to_string(const Problem& problem, const std::string& file) {
+    return fmt::format(
+        "{}:{}:{}: {}{}", file, problem.at.line, problem.at.column,
+        problem.severity == Problem::Severity::Warning ? "warning: " : "", problem.message
+    );
+}
+
+bool is_sound(const std::vector<Problem>& problems) {
+    return std::none_of(problems.begin(), problems.end(), [](const Problem& problem) {
+        return problem.severity == Problem::Severity::Error;
+    });
+}
+
+}  // namespace graphhook::app

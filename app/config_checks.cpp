@@ -1,0 +1,257 @@
+#include "app/config_checks.hpp"
+
+#include "app/nearest.hpp"
+#include "app/scalar.hpp"
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace graphhook::app {
+namespace {
+
+class Checks {
+  public:
+    explicit Checks(const Config& config) : config_(config), reading_(config.reading) {}
+
+    std::vector<Problem> run() && {
+        tls("receiver", config_.receiver.listen, config_.receiver.tls.has_value());
+        if (!config_.admin.listen.empty())
+            tls("admin", config_.admin.listen, config_.admin.tls.has_value());
+        receiver();
+        tenants();
+        wanted();
+        handlers();
+        return std::move(problems_);
+    }
+
+  private:
+    template <class... Args>
+    void error(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
+        problems_.push_back(
+            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
+             Problem::Severity::Error}
+        );
+    }
+    template <class... Args>
+    void warn(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
+        problems_.push_back(
+            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
+             Problem::Severity::Warning}
+        );
+    }
+
+    [[nodiscard]] const std::vector<std::string>& names(std::string_view path) const {
+        static const std::vector<std::string> kNone;
+        const auto found = reading_.names.find(path);
+        return found == reading_.names.end() ? kNone : found->second;
+    }
+
+    /// Every element of a list of names has to be a name below `among`.
+    void known_names(const std::string& path, std::string_view among) {
+        const auto* value = reading_.find(path);
+        if (value == nullptr) return;
+        const auto list = value->key->type == Type::Texts ? value->list : std::vector{value->text};
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            const auto at = i < value->list_at.size() ? value->list_at[i] : value->at;
+            if (!seen.insert(list[i]).second) {
+                problems_.push_back({at, fmt::format("'{}': '{}' is named twice", path, list[i])});
+                continue;
+            }
+            const auto& all = names(among);
+            if (list[i].empty() || std::find(all.begin(), all.end(), list[i]) != all.end())
+                continue;
+            const auto best = nearest(list[i], {all.begin(), all.end()});
+            problems_.push_back(
+                {at, fmt::format(
+                         "'{}': there is no '{}' below '{}'{}", path, for_message(list[i]), among,
+                         best.empty() ? std::string() : fmt::format(", did you mean '{}'?", best)
+                     )}
+            );
+        }
+    }
+
+    void tls(const std::string& section, const std::string& listen, bool has_tls) {
+        if (has_tls || is_loopback(listen)) return;
+        error(
+            section + ".listen",
+            "'{0}.tls' is missing: without it '{0}.listen' has to be a loopback address or a unix "
+            "socket",
+            section
+        );
+    }
+
+    void receiver() {
+        if (config_.receiver.proxy_protocol && config_.receiver.trusted_proxies.empty()) {
+            error(
+                "receiver.proxy_protocol",
+                "'receiver.proxy_protocol' needs 'receiver.trusted_proxies': from others it is "
+                "refused"
+            );
+        }
+        if (config_.receiver.limits.offload_bytes > config_.receiver.limits.body_bytes &&
+            reading_.find("receiver.limits.offload_bytes")->given) {
+            warn(
+                "receiver.limits.offload_bytes",
+                "'receiver.limits.offload_bytes' is above 'body_bytes': nothing is offloaded"
+            );
+        }
+        if (config_.receiver.limits.bodies_in_flight_bytes < config_.receiver.limits.body_bytes) {
+            error(
+                "receiver.limits.bodies_in_flight_bytes",
+                "'receiver.limits.bodies_in_flight_bytes' is below 'body_bytes': the largest body "
+                "would never be taken"
+            );
+        }
+    }
+
+    /// At most one of a secret and its twin; `needed`: exactly one.
+    void secret(const std::string& section, const std::string& key, bool needed) {
+        const auto path = fmt::format("{}.{}", section, key);
+        const bool inline_one = reading_.find(path) != nullptr;
+        const bool from_file = reading_.find(path + "_file") != nullptr;
+        if (inline_one && from_file)
+            error(path, "'{}' and '{}_file' are both given; one is enough", path, key);
+        if (needed && !inline_one && !from_file)
+            error(section, "'{}' needs '{}' or '{}_file'", section, key, key);
+    }
+
+    void tenants() {
+        for (const auto& name : names("tenants")) {
+            const auto path = fmt::format("tenants.{}", name);
+            if (reading_.sections.contains(path + ".credential"))
+                secret(path + ".credential", "client_secret", true);
+            const bool used = std::any_of(
+                config_.subscriptions.wanted.begin(), config_.subscriptions.wanted.end(),
+                [&](const auto& wanted) { return wanted.tenant == name; }
+            );
+            if (!used) warn(path, "no subscription is of tenant '{}'", name);
+        }
+    }
+
+    void wanted() {
+        std::map<std::string, std::string> first_of;
+        for (const auto& wanted : config_.subscriptions.wanted) {
+            const auto path = fmt::format("subscriptions.{}", wanted.name);
+            known_names(path + ".tenant", "tenants");
+            known_names(path + ".handlers", "handlers");
+            resource(path + ".resource", wanted.resource);
+            if (!is_handled(wanted)) {
+                error(
+                    path, "'{}' has no handler: name one in 'handlers', or route it to one", path
+                );
+            }
+            auto same = wanted.tenant + '\n' + wanted.resource;
+            std::transform(same.begin(), same.end(), same.begin(), [](char c) {
+                return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+            });
+            const auto [first, fresh] = first_of.emplace(same, wanted.name);
+            if (!fresh && !wanted.resource.empty()) {
+                warn(
+                    path + ".resource",
+                    "'{}' watches the same resource as '{}': each change comes twice", path,
+                    first->second
+                );
+            }
+        }
+    }
+
+    void resource(const std::string& path, const std::string& resource) {
+        if (resource.find("://") != std::string::npos || resource.starts_with("v1.0/") ||
+            resource.starts_with("beta/")) {
+            error(
+                path,
+                "'{}' is without host and version, such as users/support@contoso.com/messages", path
+            );
+        } else if (resource.size() > 2'048 ||
+                   std::any_of(resource.begin(), resource.end(), [](char c) {
+                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+                   })) {
+            error(path, "'{}' is over 2,048 bytes long or holds control characters", path);
+        }
+    }
+
+    [[nodiscard]] bool is_handled(const subscriptions::WantedSubscription& wanted) const {
+        if (!wanted.handlers.empty()) return true;
+        const auto holds = [](const std::vector<std::string>& list, const std::string& one) {
+            return list.empty() || std::find(list.begin(), list.end(), one) != list.end();
+        };
+        for (const auto& handler : config_.handlers) {
+            for (const auto& route : handler.routes) {
+                if (!route.lifecycle && holds(route.subscriptions, wanted.name) &&
+                    holds(route.tenants, wanted.tenant))
+                    return true;
+            }
+        }
+        return false;
+    }
+
+    void handlers() {
+        std::map<std::string, std::string> writes;
+        for (const auto& handler : config_.handlers) {
+            const auto path = fmt::format("handlers.{}", handler.name);
+            if (handler.name == "lifecycle")
+                error(path, "the name 'lifecycle' is taken by graphhook itself");
+            for (std::size_t i = 0; i < handler.routes.size(); ++i) {
+                const auto route = fmt::format("{}.routes[{}]", path, i);
+                known_names(route + ".subscriptions", "subscriptions");
+                known_names(route + ".tenants", "tenants");
+            }
+            if (handler.retry.longest < handler.retry.first) {
+                error(
+                    path + ".retry.longest",
+                    "'{0}.retry.longest' is shorter than '{0}.retry.first'", path
+                );
+            }
+            if (const auto* http = std::get_if<handlers::HttpOptions>(&handler.type))
+                http_target(path, *http);
+            if (const auto* file = std::get_if<handlers::FileOptions>(&handler.type)) {
+                const auto [first, fresh] = writes.emplace(file->path, handler.name);
+                if (!fresh && !file->path.empty()) {
+                    error(
+                        path + ".path", "'{}.path' is written by handler '{}' already", path,
+                        first->second
+                    );
+                }
+            }
+            const bool named = std::any_of(
+                config_.subscriptions.wanted.begin(), config_.subscriptions.wanted.end(),
+                [&](const auto& wanted) {
+                    return std::find(
+                               wanted.handlers.begin(), wanted.handlers.end(), handler.name
+                           ) != wanted.handlers.end();
+                }
+            );
+            if (!named && handler.routes.empty())
+                warn(
+                    path, "no subscription names handler '{}', and it has no routes", handler.name
+                );
+        }
+    }
+
+    void http_target(const std::string& path, const handlers::HttpOptions& http) {
+        secret(path, "secret", false);
+        const auto url = boost::urls::parse_absolute_uri(http.url);
+        if (!url.has_value() || url->scheme() != "http") return;
+        const std::string host(url->encoded_host());
+        if (host != "localhost" && !is_loopback(host + ":80"))
+            warn(path + ".url", "'{}.url' is not https: notifications travel unprotected", path);
+    }
+
+    const Config& config_;
+    const Reading& reading_;
+    std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> check_references(const Config& config) {
+    return Checks(config).run();
+}
+
+}  // namespace graphhook::app
