@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct RetryOptions {
 /// match everything.
 struct Route {
     std::vector<std::string> subscriptions, kinds, changes, tenants;
-    bool lifecycle = false;  ///< Lifecycle notifications instead of changes.
+    bool lifecycle = false;  ///< Lifecycle notifications instead of changes; `changes` are then
+                             ///< lifecycle events.
 };
 
 struct LogOptions {
@@ -40,12 +42,15 @@ struct FileOptions {
 
 struct HttpOptions {
     std::string url;
-    Secret secret;  ///< Signs each request (X-Graphhook-Signature); empty: unsigned.
+    /// Signs each request: webhook-id, webhook-timestamp, webhook-signature (HMAC-SHA256, in the
+    /// manner of Standard Webhooks); "whsec_…" is base64, anything else is taken as it is. Empty:
+    /// unsigned.
+    Secret secret;
     std::vector<std::pair<std::string, std::string>> headers;
     std::chrono::milliseconds connect_timeout{5'000};
     std::chrono::milliseconds timeout{20'000};
     std::string ca_file;
-    std::size_t batch = 1;  ///< Deliveries a POST; above 1 the body is a JSON array.
+    std::size_t batch = 1;  ///< Deliveries a POST; above 1 the body is {"value": […]}.
 };
 
 /// One entry of `handlers:`.

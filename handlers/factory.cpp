@@ -1,0 +1,35 @@
+#include "handlers/factory.hpp"
+
+#include "core/log.hpp"
+#include "handlers/builtin/file_handler.hpp"
+#include "handlers/builtin/http_handler.hpp"
+#include "handlers/builtin/log_handler.hpp"
+#include "handlers/dispatcher.hpp"
+
+namespace graphhook::handlers {
+namespace {
+
+struct Make {
+    Clock& clock;
+
+    Result<MadeHandler> operator()(const LogOptions& options) const {
+        return MadeHandler{std::make_unique<LogHandler>(options, log()), Dispatcher::kTimeLimit};
+    }
+    Result<MadeHandler> operator()(const FileOptions& options) const {
+        if (options.path.empty()) return fail(Errc::BadInput, "a file handler needs a path");
+        return MadeHandler{std::make_unique<FileHandler>(options), Dispatcher::kTimeLimit};
+    }
+    Result<MadeHandler> operator()(const HttpOptions& options) const {
+        auto handler = HttpHandler::make(options, clock);
+        if (handler.has_error()) return handler.error();
+        return MadeHandler{std::move(*handler), HttpHandler::time_limit(options)};
+    }
+};
+
+}  // namespace
+
+Result<MadeHandler> make_handler(const HandlerOptions& options, Clock& clock) {
+    return std::visit(Make{clock}, options.type);
+}
+
+}  // namespace graphhook::handlers

@@ -1,0 +1,504 @@
+#include "handlers/runner.hpp"
+
+#include "handlers/block_signals.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace graphhook::handlers {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How much longer than its handler may run a lease is held.
+constexpr milliseconds kLeaseMargin{15'000};
+/// After a lease that the store refused.
+constexpr milliseconds kAskAgain{1'000};
+/// For small batches still so many are leased ahead for each worker.
+constexpr std::size_t kLeastAhead = 8;
+
+Delivery convert(store::Delivery&& from) {
+    Delivery to;
+    to.id = std::to_string(from.id.value);
+    to.attempt = from.attempt;
+    to.replayed = from.replayed;
+    to.lifecycle = from.stream->lane == store::Lane::Lifecycle;
+    to.subscription = from.stream->subscription;
+    to.tenant = from.stream->tenant;
+    to.kind = from.stream->kind;
+    to.change = from.stream->change;
+    to.resource = std::move(from.resource);
+    to.received_at = from.received_at;
+    to.item = std::move(from.body);
+    return to;
+}
+
+Ticket ticket_of(const store::Delivery& delivery, SteadyTime leased_at) {
+    return {delivery.id, delivery.attempt, delivery.used, delivery.received_at, leased_at};
+}
+
+/// It failed on the target before: handed over alone, it can not fail its neighbours.
+bool goes_alone(const store::Delivery& delivery) {
+    return delivery.attempt > delivery.used + 1;
+}
+
+}  // namespace
+
+Runner::Runner(RunnerContext context, RunnerSetup setup, Metrics::OfHandler metrics)
+    : context_(std::move(context)),
+      name_(std::move(setup.name)),
+      handler_(std::move(setup.handler)),
+      retry_(setup.retry),
+      time_limit_(setup.time_limit),
+      hold_(setup.time_limit + kLeaseMargin),
+      batch_limit_(std::max<std::size_t>(handler_->batch_limit(), 1)),
+      workers_wanted_(std::max<std::size_t>(setup.workers, 1)),
+      metrics_(metrics),
+      breaker_(setup.breaker, batch_limit_) {
+    metrics_.circuit_open(false);
+    sweep_at_ = context_.clock.steady_now() + hold_ / 3;
+}
+
+Runner::~Runner() {
+    close();
+}
+
+void Runner::start() {
+    {
+        const Lock lock(mutex_);
+        if (stopping_) return;
+        for (std::size_t i = 0; i < workers_wanted_; ++i) {
+            auto& worker = workers_.emplace_back();
+            worker.thread =
+                std::thread([self = shared_from_this(), &worker] { self->work(worker); });
+        }
+    }
+    on_work();
+}
+
+// --- leasing
+
+std::optional<store::LeaseRequest> Runner::wanted_lease(SteadyTime now) {
+    if (stopping_ || leasing_ || !more_ || now < ask_again_at_) return std::nullopt;
+    const auto admission = breaker_.admission(now);
+    if (admission.batch == 0) return std::nullopt;
+    std::size_t limit = 1;
+    if (!admission.probe) {
+        if (ready_.size() >= workers_wanted_ * admission.batch) return std::nullopt;
+        limit = 2 * workers_wanted_ * std::max(admission.batch, kLeastAhead) - ready_.size();
+    } else {
+        breaker_.probe_started();
+    }
+    leasing_ = true;
+    lease_is_probe_ = admission.probe;
+    more_ = false;
+    ++calling_;
+    store::LeaseRequest request;
+    request.handler = name_;
+    request.limit = limit;
+    request.hold = hold_;
+    return request;
+}
+
+void Runner::send_lease(store::LeaseRequest request) {
+    context_.source.lease(
+        std::move(request),
+        {nullptr,
+         [self = weak_from_this()](Result<std::vector<store::Delivery>> result) {
+             if (const auto runner = self.lock()) runner->leased(std::move(result));
+         }}
+    );
+    const Lock lock(mutex_);
+    --calling_;
+    if (idle()) became_idle_.notify_all();
+}
+
+void Runner::leased(Result<std::vector<store::Delivery>> result) {
+    std::vector<store::Settlement> back;
+    std::optional<store::LeaseRequest> request;
+    bool due_changed = false;
+    {
+        const Lock lock(mutex_);
+        leasing_ = false;
+        if (closed_) return;
+        const bool probe = std::exchange(lease_is_probe_, false);
+        const auto now = context_.clock.steady_now();
+        if (result.has_error()) {
+            more_ = true;
+            ask_again_at_ = now + kAskAgain;
+            due_changed = true;
+            if (probe) breaker_.probe_lapsed();
+        } else if (result->empty()) {
+            if (probe) breaker_.probe_lapsed();
+        } else {
+            more_ = true;
+            for (auto& delivery : *result) {
+                add_ready({std::move(delivery), now, probe});
+            }
+            if (stopping_ || (breaker_.state() != CircuitBreaker::State::Closed && !probe)) {
+                give_back_ready(back);
+            } else {
+                wake_workers();
+            }
+        }
+        request = wanted_lease(now);
+        if (!back.empty()) ++calling_, ++settling_;
+        if (idle()) became_idle_.notify_all();
+    }
+    if (!back.empty()) send_settlements(std::move(back));
+    if (request) send_lease(std::move(*request));
+    if (due_changed) context_.wake_timer();
+}
+
+void Runner::add_ready(Ready one) {
+    auto place = ready_.end();
+    if (one.delivery.stream->lane == store::Lane::Lifecycle) {
+        // The lane of its own goes all the way: never behind changes that were leased ahead.
+        place = std::find_if(ready_.begin(), ready_.end(), [](const Ready& other) {
+            return other.delivery.stream->lane != store::Lane::Lifecycle;
+        });
+    }
+    ready_.insert(place, std::move(one));
+}
+
+void Runner::on_work() {
+    std::optional<store::LeaseRequest> request;
+    {
+        const Lock lock(mutex_);
+        if (stopping_) return;
+        more_ = true;
+        request = wanted_lease(context_.clock.steady_now());
+    }
+    if (request) send_lease(std::move(*request));
+}
+
+void Runner::wake_workers() {
+    if (waiting_workers_ == 0) return;
+    const bool one_is_enough = ready_.size() <= breaker_.batch_size();
+    if (one_is_enough) {
+        ready_changed_.notify_one();
+    } else {
+        ready_changed_.notify_all();
+    }
+}
+
+void Runner::give_back_ready(std::vector<store::Settlement>& into) {
+    const auto now = context_.clock.system_now();
+    for (const auto& ready : ready_) {
+        into.push_back(give_back(ticket_of(ready.delivery, ready.leased_at), now));
+        if (ready.probe) breaker_.probe_lapsed();
+    }
+    ready_.clear();
+}
+
+// --- handing over
+
+std::shared_ptr<Runner::Batch> Runner::take_batch(std::vector<Ready>& taken) {
+    auto batch = std::make_shared<Batch>();
+    batch->probe = ready_.front().probe;
+    std::size_t limit = 1;
+    if (!batch->probe && !goes_alone(ready_.front().delivery)) {
+        limit = std::clamp<std::size_t>(breaker_.batch_size(), 1, ready_.size());
+        // What is ready is shared out when there are more hands for it.
+        const std::size_t hands = waiting_workers_ + 1;
+        limit = std::max<std::size_t>(std::min(limit, (ready_.size() + hands - 1) / hands), 1);
+    }
+    taken.reserve(limit);
+    do {
+        taken.push_back(std::move(ready_.front()));
+        ready_.pop_front();
+    } while (taken.size() < limit && !ready_.front().probe && !goes_alone(ready_.front().delivery));
+    batch->tickets.reserve(taken.size());
+    for (const auto& one : taken) batch->tickets.push_back(ticket_of(one.delivery, one.leased_at));
+    batch->started = context_.clock.steady_now();
+    running_.push_back(batch);
+    return batch;
+}
+
+void Runner::work(Worker& self) {
+    block_signals();
+    Lock lock(mutex_);
+    for (;;) {
+        ++waiting_workers_;
+        ready_changed_.wait(lock, [&] { return stopping_ || !ready_.empty(); });
+        --waiting_workers_;
+        if (stopping_) return;
+        std::vector<Ready> taken;
+        const auto batch = take_batch(taken);
+        auto request = wanted_lease(batch->started);
+        self.in_handler = true;
+        lock.unlock();
+
+        if (request) send_lease(std::move(*request));
+        batch->deliveries.reserve(taken.size());
+        for (auto& one : taken) batch->deliveries.push_back(convert(std::move(one.delivery)));
+        std::vector<Outcome> outcomes;
+        std::string trouble;
+        try {
+            outcomes = handler_->handle(batch->deliveries, batch->stop.get_token());
+        } catch (const std::exception& error) {
+            trouble = for_log(error.what());
+        } catch (...) {
+            trouble = "an exception of an unknown type";
+        }
+        if (!trouble.empty()) {
+            outcomes.assign(
+                batch->tickets.size(), Outcome::retry_target("the handler threw: " + trouble)
+            );
+        }
+
+        lock.lock();
+        self.in_handler = false;
+        if (closed_) return;
+        running_.remove(batch);
+        if (batch->given_up) {
+            log().warn("handler={} came back after its time limit; its answer is ignored", name_);
+            continue;
+        }
+        const auto now = context_.clock.steady_now();
+        auto settlements = conclude(*batch, std::move(outcomes), now);
+        request = wanted_lease(now);
+        ++calling_, ++settling_;
+        lock.unlock();
+        send_settlements(std::move(settlements));
+        if (request) send_lease(std::move(*request));
+        lock.lock();
+    }
+}
+
+std::vector<store::Settlement> Runner::conclude(
+    const Batch& batch, std::vector<Outcome> outcomes, SteadyTime now
+) {
+    const auto system_now = context_.clock.system_now();
+    const Moment moment{
+        system_now, now, context_.random, batch.probe, batch.stop.stop_requested() && stopping_
+    };
+    auto verdict = judge(batch.tickets, std::move(outcomes), retry_, breaker_, moment);
+    metrics_.settled(verdict.counts);
+    metrics_.handled_in(now - batch.started);
+    std::vector<std::chrono::microseconds> lags;
+    lags.reserve(batch.tickets.size());
+    for (std::size_t i = 0; i < verdict.settlements.size(); ++i) {
+        const auto& settlement = verdict.settlements[i];
+        if (settlement.as == store::SettleAs::Done) {
+            lags.push_back(system_now - batch.tickets[i].received_at);
+        } else if (std::uint64_t kept_back = 0;
+                   settlement.as == store::SettleAs::Dead && dead_lines_.allow(now, kept_back)) {
+            log().warn(
+                "delivery is dead handler={} id={} attempts={} reason={} more_since_last={}", name_,
+                settlement.id.value, settlement.attempt, for_log(settlement.reason), kept_back
+            );
+        }
+    }
+    metrics_.lags(lags);
+    note_circuit(verdict.reason);
+    if (breaker_.state() == CircuitBreaker::State::Open) give_back_ready(verdict.settlements);
+    return std::move(verdict.settlements);
+}
+
+void Runner::note_circuit(const std::string& reason) {
+    const bool open = breaker_.state() != CircuitBreaker::State::Closed;
+    if (open) context_.wake_timer();
+    if (open == circuit_shown_) return;
+    circuit_shown_ = open;
+    metrics_.circuit_open(open);
+    if (open) {
+        log().warn(
+            "circuit opens, the target is left alone handler={} reason={}", name_, for_log(reason)
+        );
+    } else {
+        log().info("circuit closes, the target works again handler={}", name_);
+    }
+}
+
+void Runner::send_settlements(std::vector<store::Settlement> settlements) {
+    const bool gave_back =
+        std::any_of(settlements.begin(), settlements.end(), [](const auto& settlement) {
+            return settlement.as == store::SettleAs::Release;
+        });
+    context_.source.settle(
+        name_, std::move(settlements),
+        {nullptr,
+         [self = weak_from_this(), gave_back](Result<std::size_t> result) {
+             if (const auto runner = self.lock()) runner->settled(std::move(result), gave_back);
+         }}
+    );
+    const Lock lock(mutex_);
+    --calling_;
+    if (idle()) became_idle_.notify_all();
+}
+
+void Runner::settled(Result<std::size_t> result, bool gave_back) {
+    std::optional<store::LeaseRequest> request;
+    {
+        const Lock lock(mutex_);
+        --settling_;
+        if (!closed_) {
+            note_settled(result);
+            if (gave_back) {
+                more_ = true;
+                request = wanted_lease(context_.clock.steady_now());
+            }
+        }
+        if (idle()) became_idle_.notify_all();
+    }
+    if (request) send_lease(std::move(*request));
+}
+
+void Runner::note_settled(const Result<std::size_t>& result) {
+    const auto now = context_.clock.steady_now();
+    std::uint64_t kept_back = 0;
+    if (result.has_error()) {
+        if (settle_lines_.allow(now, kept_back)) {
+            log().error(
+                "outcomes could not be stored and are handed over again handler={} error={}", name_,
+                to_string(result.error())
+            );
+        }
+    } else if (*result > 0) {
+        metrics_.refused(*result);
+        if (settle_lines_.allow(now, kept_back)) {
+            log().warn(
+                "outcomes of an older attempt were refused handler={} count={}", name_, *result
+            );
+        }
+    }
+}
+
+// --- time
+
+SteadyTime Runner::tick() {
+    std::vector<store::Settlement> settlements;
+    std::vector<store::NotificationId> extended;
+    std::optional<store::LeaseRequest> request;
+    SteadyTime next;
+    {
+        const Lock lock(mutex_);
+        const auto now = context_.clock.steady_now();
+        if (closed_) return now + hold_;
+        for (const auto& batch : running_) {
+            if (batch->given_up || now - batch->started < time_limit_) continue;
+            batch->given_up = true;
+            batch->stop.request_stop();
+            log().error("handler={} did not answer within its time limit", name_);
+            auto given_up = conclude(
+                *batch,
+                std::vector<Outcome>(
+                    batch->tickets.size(),
+                    Outcome::retry_target("the handler did not answer in time")
+                ),
+                now
+            );
+            settlements.insert(settlements.end(), given_up.begin(), given_up.end());
+        }
+        if (now >= sweep_at_) {
+            sweep_at_ = now + hold_ / 3;
+            const auto extend = [&](store::NotificationId id, SteadyTime& leased_at) {
+                if (now - leased_at < hold_ / 4) return;
+                leased_at = now;
+                extended.push_back(id);
+            };
+            for (auto& ready : ready_) extend(ready.delivery.id, ready.leased_at);
+            for (const auto& batch : running_) {
+                if (batch->given_up) continue;
+                for (auto& ticket : batch->tickets) extend(ticket.id, ticket.leased_at);
+            }
+        }
+        request = wanted_lease(now);
+        next = sweep_at_;
+        for (const auto& batch : running_) {
+            if (!batch->given_up) next = std::min(next, batch->started + time_limit_);
+        }
+        if (more_ && !leasing_ && !stopping_) {
+            if (ask_again_at_ > now) next = std::min(next, ask_again_at_);
+            if (breaker_.state() == CircuitBreaker::State::Open)
+                next = std::min(next, breaker_.until());
+        }
+        if (!settlements.empty()) ++calling_, ++settling_;
+        if (!extended.empty()) ++calling_;
+    }
+    if (!settlements.empty()) send_settlements(std::move(settlements));
+    if (!extended.empty()) {
+        context_.source.extend(name_, std::move(extended), hold_);
+        const Lock lock(mutex_);
+        --calling_;
+        if (idle()) became_idle_.notify_all();
+    }
+    if (request) send_lease(std::move(*request));
+    return next;
+}
+
+// --- stopping
+
+bool Runner::idle() const {
+    return !leasing_ && calling_ == 0 && settling_ == 0 &&
+           std::all_of(running_.begin(), running_.end(), [](const auto& batch) {
+               return batch->given_up;
+           });
+}
+
+void Runner::begin_stop() {
+    std::vector<store::Settlement> back;
+    {
+        const Lock lock(mutex_);
+        stopping_ = true;
+        give_back_ready(back);
+        ready_changed_.notify_all();
+        if (!back.empty()) ++calling_, ++settling_;
+    }
+    if (!back.empty()) send_settlements(std::move(back));
+}
+
+bool Runner::wait_idle(SteadyTime until, bool haste_counts) {
+    Lock lock(mutex_);
+    became_idle_.wait_until(lock, until, [&] {
+        return idle() || (haste_counts && context_.in_haste.load());
+    });
+    return idle();
+}
+
+void Runner::ask_to_stop() {
+    const Lock lock(mutex_);
+    for (const auto& batch : running_) batch->stop.request_stop();
+    became_idle_.notify_all();
+}
+
+void Runner::close() {
+    std::list<Worker> workers;
+    std::vector<store::Settlement> back;
+    {
+        Lock lock(mutex_);
+        if (closed_) return;
+        stopping_ = true;
+        const auto now = context_.clock.system_now();
+        for (const auto& batch : running_) {
+            if (batch->given_up) continue;
+            batch->given_up = true;
+            for (const auto& ticket : batch->tickets) back.push_back(give_back(ticket, now));
+        }
+        give_back_ready(back);
+        if (!back.empty()) ++calling_, ++settling_;
+    }
+    if (!back.empty()) send_settlements(std::move(back));
+    {
+        Lock lock(mutex_);
+        became_idle_.wait(lock, [&] { return calling_ == 0; });
+        closed_ = true;
+        metrics_.circuit_open(false);
+        ready_changed_.notify_all();
+        for (auto& worker : workers_) {
+            if (worker.in_handler) {
+                log().error("handler={} is stuck and left behind", name_);
+                worker.thread.detach();
+            }
+        }
+        // The nodes stay where they are: a thread left behind still writes to its own.
+        lock.unlock();
+        for (auto& worker : workers_) {
+            if (worker.thread.joinable()) worker.thread.join();
+        }
+    }
+}
+
+}  // namespace graphhook::handlers
