@@ -77,7 +77,9 @@ class Checks {
     }
 
     void tls(const std::string& section, const std::string& listen, bool has_tls) {
-        if (has_tls || is_loopback(listen)) return;
+        const auto* value = reading_.find(section + ".listen");
+        // What is no address has been said to be none.
+        if (value == nullptr || !value->sound || has_tls || is_loopback(listen)) return;
         error(
             section + ".listen",
             "'{0}.tls' is missing: without it '{0}.listen' has to be a loopback address or a unix "

@@ -175,6 +175,7 @@ class Walk {
         reading_.values[path] = std::move(value);
     }
 
+    /// One scalar: the value, or an element of its list.
     void one(const YAML::Node& node, const Key& key, const std::string& path, Value& value) {
         const auto at = node.IsNull() ? value.at : position(node.Mark());
         if (!node.IsScalar()) {
@@ -182,16 +183,20 @@ class Walk {
                 at, node.IsNull() ? fmt::format("'{}' is empty", path)
                                   : fmt::format("'{}' is not a {}", path, type_name(key.type))
             );
+            value.sound = false;
             return;
         }
         value.list_at.push_back(at);
         const auto text = interpolate(node.Scalar(), environment_);
         if (!text) {
             complain(at, fmt::format("'{}': {}", path, text.error().detail));
+            value.sound = false;
             return;
         }
         const auto read = read_scalar(key, *text, files_, value);
-        if (!read) complain(at, fmt::format("'{}': {}", path, read.error().detail));
+        if (read) return;
+        complain(at, fmt::format("'{}': {}", path, read.error().detail));
+        value.sound = false;
     }
 
     void named(const YAML::Node& node, const Key& key, const std::string& path, Position at) {

@@ -24,6 +24,7 @@ struct Value {
     const Key* key = nullptr;
     Position at;
     bool given = false;        ///< False: the default.
+    bool sound = true;         ///< False: a problem was found with it.
     std::string text;          ///< Interpolated; empty for secrets.
     std::uint64_t number = 0;  ///< Integer, Size (bytes), Duration (milliseconds), Flag (0 or 1).
     std::vector<std::string> list;
