@@ -1,0 +1,52 @@
+#pragma once
+
+#include "emulator/changes.hpp"
+#include "emulator/faults.hpp"
+#include "emulator/http.hpp"
+#include "emulator/ledger.hpp"
+#include "emulator/outbox.hpp"
+#include "emulator/registry.hpp"
+#include "emulator/stats.hpp"
+
+#include <functional>
+#include <string>
+
+namespace graphhook::emulator {
+
+/// What the control API steers. All must outlive it.
+struct Controlled {
+    Registry& registry;
+    Outbox& outbox;
+    ChangeMaker& changes;
+    Ledger& ledger;
+    Faults& faults;
+    Stats& stats;
+    Clock& clock;
+    /// Called when there are changes to make.
+    std::function<void()> pump;
+};
+
+/// The control API below /emulator/: JSON in, JSON out. One thread.
+class Control {
+  public:
+    explicit Control(Controlled controlled) : it_(std::move(controlled)) {}
+
+    [[nodiscard]] static bool serves(std::string_view path) {
+        return path == "/" || path.starts_with("/emulator/");
+    }
+    [[nodiscard]] Response handle(const Request& request);
+
+  private:
+    [[nodiscard]] Response status() const;
+    [[nodiscard]] Response subscriptions(const Request& request) const;
+    [[nodiscard]] Response ledger(const Request& request) const;
+    [[nodiscard]] Response change(const boost::json::object& body);
+    [[nodiscard]] Response lifecycle(const boost::json::object& body);
+    [[nodiscard]] Response set_fault(const boost::json::object& body);
+    [[nodiscard]] Response forget(std::string_view id);
+    [[nodiscard]] Response reset(const boost::json::object& body);
+
+    Controlled it_;
+};
+
+}  // namespace graphhook::emulator

@@ -1,0 +1,345 @@
+#include "emulator/emulator.hpp"
+
+#include "core/log.hpp"
+#include "emulator/certificates.hpp"
+#include "emulator/changes.hpp"
+#include "emulator/control.hpp"
+#include "emulator/files.hpp"
+#include "emulator/graph_api.hpp"
+#include "emulator/identity.hpp"
+#include "emulator/pauses.hpp"
+#include "emulator/prober.hpp"
+#include "emulator/sender.hpp"
+#include "emulator/server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <random>
+
+namespace graphhook::emulator {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+
+namespace {
+
+constexpr auto kHousekeeping = std::chrono::milliseconds(100);
+constexpr auto kPump = std::chrono::milliseconds(2);
+
+Span scaled(std::chrono::milliseconds time, double scale) {
+    return std::chrono::duration_cast<Span>(
+        std::chrono::duration<double, std::milli>(static_cast<double>(time.count()) / scale)
+    );
+}
+
+Outbox::Options outbox_options(const Options& options) {
+    Outbox::Options made;
+    made.batch = options.batch;
+    made.most_items = options.queue;
+    made.retry.first_delay = scaled(options.first_retry, options.time_scale);
+    made.retry.longest_delay = scaled(std::chrono::minutes(30), options.time_scale);
+    made.retry.give_up_after = scaled(options.give_up_after, options.time_scale);
+    made.retry.slow_delay = scaled(options.slow_delay, options.time_scale);
+    made.health.window = scaled(options.window, options.time_scale);
+    made.health.drop_for = scaled(options.window, options.time_scale);
+    return made;
+}
+
+Sender::Options sender_options(const Options& options) {
+    return {options.connections_out, options.first_timeout, options.retry_timeout};
+}
+
+GraphApi::Options api_options(const Options& options) {
+    GraphApi::Options made;
+    made.shortest_life = std::chrono::duration_cast<std::chrono::milliseconds>(
+        scaled(options.shortest_life, options.time_scale)
+    );
+    made.insecure_http = options.insecure_http;
+    made.validate_updates = options.validate_updates;
+    made.page_size = options.page_size;
+    return made;
+}
+
+Registry::Limits registry_limits(const Options& options) {
+    Registry::Limits limits;
+    limits.duplicates = options.duplicates;
+    return limits;
+}
+
+Server::Options server_options(const Options& options) {
+    Server::Options made;
+    made.host = options.host;
+    made.port = options.port;
+    made.connections = options.connections_in;
+    return made;
+}
+
+Error tls_error(std::string_view what, const boost::system::error_code& error) {
+    return fail(Errc::Failed, fmt::format("{}: {}", what, error.message()));
+}
+
+/// What we serve TLS with.
+Result<void> set_up_server_tls(
+    ssl::context& context, const Options& options, const PemPair& authority
+) {
+    PemPair pair;
+    if (options.certificate.empty()) {
+        std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1"};
+        if (options.host != "0.0.0.0" && options.host != "::" && options.host != "localhost" &&
+            options.host != "127.0.0.1") {
+            hosts.push_back(options.host);
+        }
+        auto made = make_server_certificate(authority, hosts);
+        if (!made) return made.error();
+        pair = std::move(*made);
+    } else {
+        auto certificate = read_file(options.certificate);
+        if (!certificate) return certificate.error();
+        auto key = read_file(options.key);
+        if (!key) return key.error();
+        pair = PemPair{std::move(*certificate), std::move(*key)};
+    }
+    boost::system::error_code error;
+    context.use_certificate_chain(asio::buffer(pair.certificate), error);
+    if (error) return tls_error("the TLS certificate cannot be used", error);
+    context.use_private_key(asio::buffer(pair.key), ssl::context::pem, error);
+    if (error) return tls_error("the TLS key cannot be used", error);
+    return {};
+}
+
+/// How we verify receivers.
+Result<void> set_up_client_tls(
+    ssl::context& context, const Options& options, const PemPair& authority
+) {
+    boost::system::error_code error;
+    context.set_verify_mode(ssl::verify_peer, error);
+    context.set_default_verify_paths(error);  // none there: then only those below
+    if (!authority.certificate.empty()) {
+        context.add_certificate_authority(asio::buffer(authority.certificate), error);
+        if (error) return tls_error("our own authority cannot be used", error);
+    }
+    if (!options.receiver_ca.empty()) {
+        context.load_verify_file(options.receiver_ca.string(), error);
+        if (error)
+            return tls_error(fmt::format("{} cannot be used", options.receiver_ca.string()), error);
+    }
+    ::SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+    ::SSL_CTX_set_max_proto_version(
+        context.native_handle(), options.receiver_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
+    );
+    return {};
+}
+
+}  // namespace
+
+struct Emulator::Impl {
+    Impl(Options options_, SigningKey key, Clock& clock_)
+        : options(std::move(options_)),
+          clock(clock_),
+          io(1),
+          server_tls(ssl::context::tls_server),
+          client_tls(ssl::context::tls_client),
+          identity(
+              {options.client_secret, options.token_life, options.roles}, std::move(key), faults,
+              stats, clock
+          ),
+          registry(registry_limits(options)),
+          ledger(options.ledger),
+          outbox(
+              outbox_options(options), faults,
+              Outbox::Events{
+                  [this](const Item& item, Settlement end, int attempts) {
+                      changes.settled(item, end, attempts);
+                  },
+                  [this](const std::string& endpoint) { sender.wake(endpoint); },
+                  [this] { ++stats.items_forged; }
+              },
+              std::random_device{}()
+          ),
+          changes(registry, outbox, ledger, stats, clock),
+          sender(io, client_tls, outbox, stats, sender_options(options)),
+          prober(io, client_tls, stats, options.handshake_timeout),
+          api(api_options(options), identity, registry, prober, faults, pauses, stats, clock),
+          control(
+              {registry, outbox, changes, ledger, faults, stats, clock, [this] { start_pump(); }}
+          ),
+          server(
+              io, options.insecure_http ? nullptr : &server_tls, server_options(options),
+              [this](Request request) { return handle(std::move(request)); }, clock
+          ),
+          housekeeping(io),
+          pump(io),
+          signals(io) {}
+
+    asio::awaitable<Response> handle(Request request) {
+        const std::string path(request.path());
+        if (GraphApi::serves(path)) co_return co_await api.handle(std::move(request));
+        if (Control::serves(path)) co_return control.handle(request);
+        auto response = identity.handle(request);
+        if (response) co_return std::move(*response);
+        co_return json_response(
+            404, R"({"error":{"code":"ResourceNotFound","message":"There is nothing here."}})"
+        );
+    }
+
+    void start_pump() {
+        if (pumping || stopping) return;
+        pumping = true;
+        turn_pump();
+    }
+    void turn_pump() {
+        pumping = changes.step();
+        if (!pumping || stopping) return;
+        pump.expires_after(kPump);
+        pump.async_wait([this](const boost::system::error_code& error) {
+            if (!error) turn_pump();
+        });
+    }
+
+    void keep_house() {
+        for (const auto& subscription : registry.expire(clock.system_now())) {
+            log().info(
+                "subscription expired id={} kind={}", subscription->id,
+                subscription->resource.kind->name
+            );
+        }
+        if (options.send_missed) send_missed();
+        outbox.tidy(clock.steady_now());
+        if (stopping) return;
+        housekeeping.expires_after(kHousekeeping);
+        housekeeping.async_wait([this](const boost::system::error_code& error) {
+            if (!error) keep_house();
+        });
+    }
+
+    /// Tells subscribers that something was lost, once their endpoint takes notifications again.
+    void send_missed() {
+        std::vector<Item> items;
+        for (const auto& [sequence, subscription] : registry.all()) {
+            if (!subscription->missed_due || outbox.room() == 0) continue;
+            const auto url = parse_url(subscription->notification_url);
+            if (url && outbox.health(url->endpoint(), clock.steady_now()) == Health::Dropping)
+                continue;
+            subscription->missed_due = false;
+            if (subscription->lifecycle_url.empty()) continue;
+            if (subscription->resource.kind->lifecycle != Lifecycle::RemovedAndMissed) continue;
+            items.push_back(Item{subscription, {}, LifecycleEvent::Missed, nullptr});
+        }
+        if (items.empty()) return;
+        log().info("notifications were lost: missed goes to subscriptions={}", items.size());
+        stats.lifecycle_made += items.size();
+        outbox.add_lifecycle(std::move(items), true, clock.steady_now());
+    }
+
+    void stop() {
+        if (stopping) return;
+        stopping = true;
+        log().info("stopping");
+        server.stop();
+        prober.stop();
+        sender.stop();
+        pauses.stop();
+        housekeeping.cancel();
+        pump.cancel();
+        boost::system::error_code ignored;
+        signals.cancel(ignored);
+    }
+
+    const Options options;
+    Clock& clock;
+    asio::io_context io;
+    ssl::context server_tls;
+    ssl::context client_tls;
+    Faults faults;
+    Stats stats;
+    Pauses pauses;
+    Identity identity;
+    Registry registry;
+    Ledger ledger;
+    Outbox outbox;
+    ChangeMaker changes;
+    Sender sender;
+    Prober prober;
+    GraphApi api;
+    Control control;
+    Server server;
+    asio::steady_timer housekeeping;
+    asio::steady_timer pump;
+    asio::signal_set signals;
+    bool pumping = false;
+    bool stopping = false;
+};
+
+Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+}
+Emulator::~Emulator() = default;
+
+Result<std::unique_ptr<Emulator>> Emulator::open(Options options, Clock& clock) {
+    if (options.insecure_http && !is_loopback(options.host)) {
+        return fail(Errc::BadInput, "plain HTTP is for loopback addresses only");
+    }
+    if (options.certificate.empty() != options.key.empty()) {
+        return fail(Errc::BadInput, "a TLS certificate needs its key, and the other way round");
+    }
+    PemPair authority;
+    if (!options.certificates_directory.empty()) {
+        auto kept = authority_in(options.certificates_directory);
+        if (!kept) return kept.error();
+        authority = std::move(*kept);
+    } else if (options.certificate.empty() && !options.insecure_http) {
+        return fail(
+            Errc::BadInput, "without a certificate of yours, a directory for ours is needed"
+        );
+    }
+    auto key = SigningKey::make();
+    if (!key) return key.error();
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(*key), clock);
+    if (!impl->options.insecure_http) {
+        if (auto set_up = set_up_server_tls(impl->server_tls, impl->options, authority); !set_up)
+            return set_up.error();
+    }
+    if (auto set_up = set_up_client_tls(impl->client_tls, impl->options, authority); !set_up)
+        return set_up.error();
+    if (auto listening = impl->server.listen(); !listening) return listening.error();
+    impl->keep_house();
+    return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
+}
+
+std::uint16_t Emulator::port() const noexcept {
+    return impl_->server.port();
+}
+
+std::string Emulator::base_url() const {
+    const auto& host = impl_->options.host;
+    const bool any = is_loopback(host) || host == "0.0.0.0" || host == "::";
+    Url url;
+    url.tls = !impl_->options.insecure_http;
+    url.host = any ? "localhost" : host;
+    url.port = std::to_string(port());
+    return fmt::format("{}://{}", url.tls ? "https" : "http", url.authority());
+}
+
+void Emulator::stop_on_signals() {
+    boost::system::error_code ignored;
+    impl_->signals.add(SIGTERM, ignored);
+    impl_->signals.add(SIGINT, ignored);
+    impl_->signals.async_wait([impl = impl_.get()](const boost::system::error_code& error, int) {
+        if (!error) impl->stop();
+    });
+}
+
+void Emulator::run() {
+    impl_->io.run();
+}
+
+void Emulator::stop() {
+    asio::post(impl_->io, [impl = impl_.get()] { impl->stop(); });
+}
+
+}  // namespace graphhook::emulator

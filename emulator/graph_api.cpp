@@ -1,0 +1,323 @@
+#include "emulator/graph_api.hpp"
+
+#include "core/log.hpp"
+#include "core/time_text.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace graphhook::emulator {
+
+namespace asio = boost::asio;
+
+/// One call, once it is known who makes it and what it is about.
+struct GraphApi::Call {
+    Call() = default;
+    RequestIds ids;
+    Caller caller;
+    ApiVersion version = ApiVersion::V1;
+    std::string id;      ///< of the subscription; empty for the collection
+    std::string action;  ///< "reauthorize" or empty
+};
+
+namespace {
+
+constexpr std::string_view kType =
+    "application/"
+    "json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+
+std::string_view name_of(ApiVersion version) {
+    return version == ApiVersion::V1 ? "v1.0" : "beta";
+}
+
+/// Reads "/v1.0/subscriptions/{id}/reauthorize" and its kin; nothing if there is no such resource.
+struct Route {
+    ApiVersion version = ApiVersion::V1;
+    std::string id;
+    std::string action;
+};
+std::optional<Route> route_of(std::string_view path) {
+    Route route;
+    if (path.starts_with("/v1.0/")) {
+        path.remove_prefix(6);
+    } else if (path.starts_with("/beta/")) {
+        path.remove_prefix(6);
+        route.version = ApiVersion::Beta;
+    } else {
+        return std::nullopt;
+    }
+    constexpr std::string_view kCollection = "subscriptions";
+    if (!path.starts_with(kCollection)) return std::nullopt;
+    path.remove_prefix(kCollection.size());
+    if (path.empty() || path == "/") return route;
+    if (path.starts_with("('")) {
+        const auto end = path.find("')");
+        if (end == std::string_view::npos) return std::nullopt;
+        route.id = std::string(path.substr(2, end - 2));
+        path.remove_prefix(end + 2);
+    } else if (path.starts_with('/')) {
+        const auto end = path.find('/', 1);
+        route.id = std::string(path.substr(1, end == std::string_view::npos ? end : end - 1));
+        path = end == std::string_view::npos ? std::string_view{} : path.substr(end);
+    } else {
+        return std::nullopt;
+    }
+    if (route.id.empty()) return std::nullopt;
+    if (path.starts_with('/')) route.action = std::string(path.substr(1));
+    if (!route.action.empty() && route.action != "reauthorize") return std::nullopt;
+    return route;
+}
+
+/// What the caller chose to be found by; only what may stand in a header again.
+std::string client_request_id(const Request& request) {
+    const auto text = request.header("client-request-id");
+    const bool sane =
+        text.size() <= 128 &&
+        std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+    return sane ? std::string(text) : std::string{};
+}
+
+ApiResult<boost::json::value> read_body(const Request& request) {
+    auto type = request.header("content-type");
+    type = type.substr(0, type.find(';'));
+    if (type != "application/json") {
+        return ApiError{415, "UnsupportedMediaType", "Content-Type must be application/json."};
+    }
+    boost::system::error_code error;
+    auto body = boost::json::parse(request.body, error);
+    if (error) return ApiError{400, "BadRequest", "Unable to read JSON request payload."};
+    return body;
+}
+
+}  // namespace
+
+bool GraphApi::serves(std::string_view path) {
+    return path.starts_with("/v1.0/") || path.starts_with("/beta/");
+}
+
+RulePolicy GraphApi::policy() const {
+    return RulePolicy{clock_.system_now(), options_.shortest_life, options_.insecure_http};
+}
+
+std::optional<Response> GraphApi::fault() {
+    if (!faults_.any()) return std::nullopt;
+    const auto now = clock_.system_now();
+    if (const auto throttle = faults_.take(FaultKind::Throttle)) {
+        auto response =
+            json_response(429, error_body({429, "TooManyRequests", "Too many requests."}, {}, now));
+        response.headers.emplace_back(
+            "Retry-After", fmt::format("{}", throttle->retry_after.count())
+        );
+        return response;
+    }
+    if (const auto broken = faults_.take(FaultKind::ServerError)) {
+        const std::string_view code = broken->status == 503 ? "ServiceUnavailable" : "UnknownError";
+        return json_response(
+            broken->status,
+            error_body({broken->status, std::string(code), "An emulated failure."}, {}, now)
+        );
+    }
+    if (const auto redirect = faults_.take(FaultKind::Redirect)) {
+        Response response(302, "", "");
+        response.headers.emplace_back("Location", redirect->location);
+        return response;
+    }
+    return std::nullopt;
+}
+
+Response GraphApi::reply(
+    int status, const Request& request, const Call& call, const Subscription& subscription,
+    ClientStateIn client_state
+) const {
+    boost::json::object json;
+    json["@odata.context"] =
+        fmt::format("{}/{}/$metadata#subscriptions/$entity", request.base, name_of(call.version));
+    for (auto& member : to_json(subscription, client_state))
+        json[member.key()] = std::move(member.value());
+    return {status, std::string(kType), boost::json::serialize(json)};
+}
+
+Response GraphApi::list(const Request& request, const Call& call) const {
+    std::uint64_t from = 0;
+    const auto query = parse_form(request.query());
+    if (query) {
+        for (const auto& [name, value] : *query) {
+            if (name != "$skiptoken") continue;
+            std::from_chars(value.data(), value.data() + value.size(), from);
+        }
+    }
+    const auto page = registry_.list(call.caller, from, options_.page_size);
+    boost::json::object json;
+    json["@odata.context"] =
+        fmt::format("{}/{}/$metadata#subscriptions", request.base, name_of(call.version));
+    boost::json::array items;
+    for (const auto& subscription : page.items)
+        items.push_back(to_json(*subscription, ClientStateIn::Null));
+    json["value"] = std::move(items);
+    if (page.next) {
+        json["@odata.nextLink"] = fmt::format(
+            "{}/{}/subscriptions?$skiptoken={}", request.base, name_of(call.version), *page.next
+        );
+    }
+    return {200, std::string(kType), boost::json::serialize(json)};
+}
+
+asio::awaitable<std::optional<ApiError>> GraphApi::handshakes(
+    std::string url, std::string lifecycle_url
+) {
+    using asio::experimental::awaitable_operators::operator&&;
+    if (lifecycle_url.empty()) co_return co_await prober_.probe(std::move(url));
+    // Two requests, also if both are the same URL, and at the same time (protocol 1.1).
+    auto [first, second] =
+        co_await (prober_.probe(std::move(url)) && prober_.probe(std::move(lifecycle_url)));
+    co_return first ? first : second;
+}
+
+asio::awaitable<Response> GraphApi::create(const Request& request, const Call& call) {
+    const auto refused = [&](const ApiError& error) {
+        return json_response(error.status, error_body(error, call.ids, clock_.system_now()));
+    };
+    const auto body = read_body(request);
+    if (!body) co_return refused(body.error());
+    auto draft = check_create(*body, call.caller, call.version, policy());
+    if (!draft) co_return refused(draft.error());
+    if (const auto error = registry_.refuses(*draft)) co_return refused(*error);
+    const auto failed = co_await handshakes(draft->notification_url, draft->lifecycle_url);
+    if (failed) co_return refused(*failed);
+    // Somebody else may have been first while we waited.
+    if (const auto error = registry_.refuses(*draft)) co_return refused(*error);
+    const auto subscription = registry_.add(std::move(*draft));
+    log().info(
+        "subscription created id={} kind={} resource={} expires={}", subscription->id,
+        subscription->resource.kind->name, for_log(subscription->resource_text),
+        to_text(subscription->expires)
+    );
+    auto response = reply(201, request, call, *subscription, ClientStateIn::Reply);
+    response.headers.emplace_back(
+        "Location",
+        fmt::format(
+            "{}/{}/subscriptions('{}')", request.base, name_of(call.version), subscription->id
+        )
+    );
+    if (const auto late = faults_.take(FaultKind::CreateLate)) {
+        ++stats_.faults_struck;
+        co_await pauses_.pause(late->delay);
+    }
+    co_return response;
+}
+
+asio::awaitable<Response> GraphApi::update(const Request& request, const Call& call) {
+    const auto refused = [&](const ApiError& error) {
+        return json_response(error.status, error_body(error, call.ids, clock_.system_now()));
+    };
+    auto subscription = registry_.find(call.id, call.caller);
+    if (!subscription) co_return refused(not_found());
+    const auto body = read_body(request);
+    if (!body) co_return refused(body.error());
+    const auto update = check_update(*body, *subscription, call.caller, policy());
+    if (!update) co_return refused(update.error());
+    if (update->notification_url && *update->notification_url != subscription->notification_url &&
+        options_.validate_updates) {
+        const auto failed = co_await handshakes(*update->notification_url, std::string());
+        if (failed) co_return refused(*failed);
+        subscription = registry_.find(call.id, call.caller);
+        if (!subscription) co_return refused(not_found());
+    }
+    if (update->expires) subscription->expires = *update->expires;
+    if (update->notification_url) subscription->notification_url = *update->notification_url;
+    subscription->paused = false;  // a renewal also authorizes again
+    log().info(
+        "subscription updated id={} expires={}", subscription->id, to_text(subscription->expires)
+    );
+    co_return reply(200, request, call, *subscription, ClientStateIn::Reply);
+}
+
+asio::awaitable<Response> GraphApi::handle(Request request) {
+    ++stats_.api_requests;
+    Call call;
+    call.ids.request_id = random_guid();
+    call.ids.client_request_id = client_request_id(request);
+    const auto refused = [&](const ApiError& error) {
+        return json_response(error.status, error_body(error, call.ids, clock_.system_now()));
+    };
+    Response response;
+    const auto route = route_of(request.path());
+    if (const auto slow = faults_.take(FaultKind::Slow)) {
+        ++stats_.faults_struck;
+        co_await pauses_.pause(slow->delay);
+    }
+    auto faulty = fault();
+    constexpr std::string_view kBearer = "Bearer ";
+    const auto authorization = request.header("authorization");
+    std::optional<Caller> caller;
+    if (authorization.starts_with(kBearer))
+        caller = identity_.read_token(authorization.substr(kBearer.size()));
+    if (faulty) {
+        ++stats_.faults_struck;
+        response = std::move(*faulty);
+    } else if (!caller) {
+        const std::string_view message = authorization.empty()
+                                             ? "Access token is empty."
+                                             : "Access token has expired or is not yet valid.";
+        response = refused({401, "InvalidAuthenticationToken", std::string(message)});
+        response.headers.emplace_back(
+            "WWW-Authenticate", R"(Bearer realm="", error="invalid_token")"
+        );
+    } else if (!route) {
+        response =
+            refused({404, "ResourceNotFound", "There is no such resource in this emulator."});
+    } else {
+        call.caller = std::move(*caller);
+        call.version = route->version;
+        call.id = route->id;
+        call.action = route->action;
+        const auto found = registry_.find(call.id, call.caller);
+        if (call.id.empty() && request.method == "POST") {
+            response = co_await create(request, call);
+        } else if (call.id.empty() && request.method == "GET") {
+            response = list(request, call);
+        } else if (call.action == "reauthorize" && request.method == "POST") {
+            response = Response(204, "", "");
+            if (!found) {
+                response = refused(not_found());
+            } else if (const auto error =
+                           check_roles(found->resource, call.caller, "Reauthorize")) {
+                response = refused(*error);
+            } else {
+                found->paused = false;
+                log().info("subscription reauthorized id={}", found->id);
+            }
+        } else if (call.id.empty() || !call.action.empty()) {
+            response = refused(
+                {405, "Request_BadRequest",
+                 "Specified HTTP method is not allowed for the request target."}
+            );
+        } else if (request.method == "PATCH") {
+            response = co_await update(request, call);
+        } else if (request.method == "GET") {
+            response = found ? reply(200, request, call, *found, ClientStateIn::Null)
+                             : refused(not_found());
+        } else if (request.method == "DELETE") {
+            response = found ? Response(204, "", "") : refused(not_found());
+            if (found && registry_.remove(found->id))
+                log().info("subscription deleted id={}", found->id);
+        } else {
+            response = refused(
+                {405, "Request_BadRequest",
+                 "Specified HTTP method is not allowed for the request target."}
+            );
+        }
+    }
+    response.headers.emplace_back("request-id", call.ids.request_id);
+    if (!call.ids.client_request_id.empty())
+        response.headers.emplace_back("client-request-id", call.ids.client_request_id);
+    co_return response;
+}
+
+}  // namespace graphhook::emulator

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "core/clock.hpp"
+#include "emulator/notification.hpp"
+#include "emulator/subscription.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+namespace graphhook::emulator {
+
+enum class ItemState {
+    Waiting,
+    Accepted,
+    Failed,   ///< given up
+    Dropped,  ///< the endpoint is too slow
+    Lost,     ///< the subscription was paused
+};
+std::string_view to_string(ItemState state) noexcept;
+
+/// Every change made, and what became of its notifications; the newest `most` of them. One thread.
+class Ledger {
+  public:
+    explicit Ledger(std::size_t most) : most_(most) {}
+
+    /// Numbers must rise. Does nothing with `most` zero.
+    void add(const Change& change, const std::vector<SubscriptionPtr>& subscriptions);
+    /// Does nothing if the change is no longer kept.
+    void settle(
+        std::uint64_t change, const Subscription& subscription, ItemState state, int attempts,
+        SystemTime now
+    );
+    void clear() { entries_.clear(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+
+    /// {"changes":[…],"next":N}: changes with a number over `after`, at most `limit`; `next` (to
+    /// ask `after` it) only if there may be more.
+    [[nodiscard]] boost::json::object page(std::uint64_t after, std::size_t limit) const;
+
+  private:
+    struct Item {
+        SubscriptionPtr subscription;
+        ItemState state = ItemState::Waiting;
+        int attempts = 0;
+        SystemTime settled_at;
+    };
+    struct Entry {
+        Change change;
+        std::vector<Item> items;
+    };
+    [[nodiscard]] std::deque<Entry>::const_iterator first_after(std::uint64_t number) const;
+
+    const std::size_t most_;
+    std::deque<Entry> entries_;
+};
+
+}  // namespace graphhook::emulator

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "core/secret.hpp"
+#include "emulator/registry.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace graphhook::emulator {
+
+/// How the emulator runs; the command line fills it. Durations are Graph's own: those marked
+/// "scaled" are divided by `time_scale`.
+struct Options {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 8443;
+    std::size_t connections_in = 1'024;
+
+    /// PEM files to serve TLS with; empty: a certificate signed by our own authority.
+    std::filesystem::path certificate;
+    std::filesystem::path key;
+    /// Where our own authority is kept.
+    std::filesystem::path certificates_directory;
+    /// Plain HTTP on a loopback address, and http:// notification URLs on loopback.
+    bool insecure_http = false;
+    /// PEM file of the authorities that receivers' certificates are checked with, besides our own
+    /// and the system's.
+    std::filesystem::path receiver_ca;
+    /// As Graph, which cannot reach an endpoint that speaks TLS 1.3 only (protocol 2.9).
+    bool receiver_tls13 = false;
+
+    Secret client_secret{"emulator-secret"};
+    std::vector<std::string> roles{"*"};
+    std::chrono::seconds token_life{3599};
+
+    Duplicates duplicates = Duplicates::Accept;
+    bool validate_updates = true;
+    std::size_t page_size = 100;
+    std::chrono::milliseconds shortest_life = std::chrono::minutes(45);  // scaled
+
+    /// So many emulated seconds pass in a real one.
+    double time_scale = 1;
+    std::size_t batch = 20;
+    std::size_t connections_out = 8;
+    std::size_t queue = 100'000;
+    std::size_t ledger = 100'000;
+    /// These three measure the receiver and are never scaled.
+    std::chrono::milliseconds handshake_timeout{10'000};
+    std::chrono::milliseconds first_timeout{3'000};
+    std::chrono::milliseconds retry_timeout{10'000};
+    std::chrono::milliseconds first_retry = std::chrono::seconds(10);  // scaled
+    std::chrono::milliseconds give_up_after = std::chrono::hours(4);   // scaled
+    std::chrono::milliseconds window = std::chrono::minutes(10);       // scaled
+    std::chrono::milliseconds slow_delay = std::chrono::minutes(10);   // scaled
+    /// `missed` goes out by itself after notifications were dropped or given up.
+    bool send_missed = true;
+};
+
+}  // namespace graphhook::emulator

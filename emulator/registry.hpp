@@ -1,0 +1,63 @@
+#pragma once
+
+#include "emulator/rules.hpp"
+#include "emulator/subscription.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace graphhook::emulator {
+
+enum class Duplicates { Accept, Conflict };
+
+/// All live subscriptions. One thread.
+class Registry {
+  public:
+    struct Limits {
+        Duplicates duplicates = Duplicates::Accept;
+        std::size_t most = 100'000;
+        /// Active subscriptions of one mailbox over all apps (protocol 4.1).
+        std::size_t most_per_mailbox = 1'000;
+    };
+    explicit Registry(Limits limits) : limits_(limits) {}
+
+    /// Why a draft cannot be added: 409 for a duplicate where these are refused, 403 over a limit.
+    [[nodiscard]] std::optional<ApiError> refuses(const Subscription& draft) const;
+    /// Gives the draft its id.
+    SubscriptionPtr add(Subscription draft);
+    /// By id in any case; null if it is not there.
+    [[nodiscard]] SubscriptionPtr find(std::string_view id) const;
+    /// As find, but only what this caller may see: its own app's and tenant's.
+    [[nodiscard]] SubscriptionPtr find(std::string_view id, const Caller& caller) const;
+    bool remove(std::string_view id);
+    /// Removes and returns those whose time is over.
+    std::vector<SubscriptionPtr> expire(SystemTime now);
+    void clear();
+
+    struct Page {
+        std::vector<SubscriptionPtr> items;
+        /// Where the next page starts; nothing if this was the last.
+        std::optional<std::uint64_t> next;
+    };
+    /// The caller's subscriptions from `from` on, in order of creation.
+    [[nodiscard]] Page list(const Caller& caller, std::uint64_t from, std::size_t limit) const;
+    [[nodiscard]] const std::map<std::uint64_t, SubscriptionPtr>& all() const noexcept {
+        return by_sequence_;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return by_sequence_.size(); }
+    /// Grows with every subscription that comes or goes.
+    [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+
+  private:
+    const Limits limits_;
+    std::map<std::uint64_t, SubscriptionPtr> by_sequence_;
+    std::unordered_map<std::string, std::uint64_t> by_id_;
+    std::unordered_map<std::string, std::size_t> per_mailbox_;
+    std::uint64_t last_ = 0;
+    std::uint64_t version_ = 0;
+};
+
+}  // namespace graphhook::emulator
