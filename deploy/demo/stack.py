@@ -2,6 +2,7 @@
 end-to-end tests and the benchmarks. Standard library only; servers on loopback only."""
 
 import contextlib
+import ctypes
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 TENANT_ID = "84bd8158-6d4d-4958-8b9f-9d6445542f95"
@@ -25,7 +27,7 @@ FIVE = {
     "events": (f"users/{USER_ID}/events", ["created", "updated", "deleted"]),
     "contacts": (f"users/{USER_ID}/contacts", ["created", "updated", "deleted"]),
     "drive": ("drives/b!4f0d2c9a/root", ["updated"]),
-    "alerts": ("security/alerts_v2", ["created", "updated"]),
+    "alerts": ("security/alerts?$filter=vendorInformation/provider eq 'IPC'", ["updated"]),
 }
 
 
@@ -59,6 +61,11 @@ def wait_until(condition, seconds, what, check=lambda: None):
         time.sleep(0.02)
 
 
+def _die_with_parent():
+    """The child gets a kill -9 when we are gone, however that came: nothing is left behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Program:
     """A child of ours with its output in a file; ended by its pid, never by name."""
 
@@ -71,7 +78,7 @@ class Program:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(env or {})}, start_new_session=True,
+                env={**os.environ, **(env or {})}, start_new_session=True, preexec_fn=_die_with_parent,
             )
 
     @property
@@ -114,37 +121,116 @@ class Program:
 
 
 class Certificates:
-    """A throwaway authority and a certificate of it (P-256) for localhost and 127.0.0.1, kept in `folder`: `ca_file`,
-    `certificate`, `private_key`. Made anew when they are gone or run out within the hour."""
+    """A throwaway authority and a certificate of it for localhost and 127.0.0.1 (P-256), kept in `folder` and made anew
+    when they are gone or about to run out."""
 
-    def __init__(self, folder):
-        os.makedirs(folder, exist_ok=True)
-        self.ca_file = os.path.join(folder, "ca.crt")
+    def __init__(self, bin_dir, folder):
+        done = subprocess.run(
+            [os.path.join(bin_dir, "graph-emulator"), "certificates", "--certificates-dir", folder],
+            capture_output=True, text=True, check=False,
+        )
+        if done.returncode:
+            raise Failed(f"graph-emulator certificates: {done.stderr}")
+        self.ca_file = os.path.join(folder, "ca.pem")
         self.certificate = os.path.join(folder, "receiver.crt")
         self.private_key = os.path.join(folder, "receiver.key")
-        if not self._good():
-            self._make(folder)
 
-    def _good(self):
-        return all(map(os.path.exists, (self.ca_file, self.certificate, self.private_key))) and not subprocess.run(
-            ["openssl", "x509", "-in", self.certificate, "-checkend", "3600", "-noout"],
-            check=False, capture_output=True,
-        ).returncode
 
-    def _make(self, folder):
-        def openssl(*arguments):
-            done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False, cwd=folder)
-            if done.returncode:
-                raise Failed(f"openssl {arguments[0]}: {done.stderr}")
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.crt", "-days", "30",
-                "-subj", "/CN=graphhook throwaway authority", "-addext", "basicConstraints=critical,CA:TRUE",
-                "-addext", "keyUsage=critical,keyCertSign")
-        openssl("req", *curve, "-keyout", "receiver.key", "-out", "receiver.csr", "-subj", "/CN=localhost")
-        with open(os.path.join(folder, "receiver.ext"), "w", encoding="ascii") as file:
-            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-        openssl("x509", "-req", "-in", "receiver.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-                "-out", "receiver.crt", "-days", "30", "-extfile", "receiver.ext")
+class Emulator(Program):
+    """`graph-emulator serve` on a free port, with its certificates in the same folder."""
+
+    def __init__(self, bin_dir, folder):
+        os.makedirs(folder, exist_ok=True)
+        super().__init__("graph-emulator", os.path.join(folder, "graph-emulator.log"))
+        self.program = os.path.join(bin_dir, "graph-emulator")
+        self.folder = folder
+        self.certificates = Certificates(bin_dir, os.path.join(folder, "certificates"))
+        self.port = 0
+
+    def start(self, *options, seconds=30):
+        """`options` as of `graph-emulator serve`. Again after a stop: on the same port, knowing nothing any more."""
+        port_file = os.path.join(self.folder, "port")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(port_file)
+        self.launch(
+            [self.program, "serve", "--port", str(self.port), "--port-file", port_file,
+             "--certificates-dir", self.certificates_folder, *map(str, options)],
+            env={"GRAPH_EMULATOR_CLIENT_SECRET": CLIENT_SECRET},
+        )
+        wait_until(lambda: os.path.exists(port_file), seconds, "graph-emulator listens", self.check_running)
+        with open(port_file, encoding="ascii") as file:
+            self.port = int(file.read())
+
+    @property
+    def certificates_folder(self):
+        return os.path.dirname(self.certificates.ca_file)
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.port}"
+
+    @property
+    def cloud(self):
+        """As the key `cloud` of a tenant."""
+        return {"graph": self.url, "login": self.url, "ca_file": self.certificates.ca_file}
+
+    def control(self, method, path, body=None):
+        """One call of the control API; its JSON. Failed unless it answers 2xx."""
+        request = urllib.request.Request(
+            f"{self.url}/emulator{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        context = ssl.create_default_context(cafile=self.certificates.ca_file)
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=context) as reply:
+                return json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            raise Failed(f"{method} {path}: {error.code} {error.read().decode()}") from None
+        except OSError as error:
+            raise Failed(f"{method} {path}: {error}\n{self.log_tail(10)}") from None
+
+    def status(self):
+        return self.control("GET", "/status")
+
+    def subscriptions(self):
+        return self.control("GET", "/subscriptions")["subscriptions"]
+
+    def wait_subscriptions(self, count, seconds=60):
+        """The live subscriptions, once there are exactly so many."""
+        return wait_until(
+            lambda: (found := self.subscriptions()) and len(found) == count and found, seconds,
+            lambda: f"{count} subscriptions instead of {len(self.subscriptions())}", self.check_running,
+        )
+
+    def change(self, count=1, change="updated", rate=0, objects=0, **what):
+        """Begins to make changes; `what` is kind=, resource= or subscription=. Returns the job."""
+        return self.control("POST", "/changes", {
+            "change": change, "count": count, "rate": rate, "objects": objects, **what,
+        })["job"]
+
+    def wait_job(self, job, seconds=60):
+        """The job once all its notifications were accepted or given up."""
+        def done():
+            report = self.control("GET", f"/jobs/{job}")
+            return report["done"] and report
+        return wait_until(done, seconds, lambda: f"job done: {self.control('GET', f'/jobs/{job}')}", self.check_running)
+
+    def fault(self, fault, **members):
+        self.control("POST", "/faults", {"fault": fault, **members})
+
+    def lifecycle(self, event, **members):
+        return self.control("POST", "/lifecycle", {"event": event, **members})
+
+    def ledger(self):
+        """Every change made, in order."""
+        changes, after = [], 0
+        while True:
+            page = self.control("GET", f"/changes?after={after}&limit=10000")
+            changes += page["changes"]
+            if "next" not in page:
+                return changes
+            after = page["next"]
 
 
 class Graphhook(Program):
@@ -276,14 +362,3 @@ def quantile(metrics, name, q, **labels):
         return None
     wanted = q * max(buckets.values())
     return min(bound for bound, count in buckets.items() if count >= wanted)
-
-
-def read_lines(path):
-    """The JSON objects of a JSON Lines file; none while it does not exist. A last line without its end is left out."""
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        return [json.loads(line) for line in file.read().split(b"\n")[:-1] if line]
-    return []
-
-
-def client_context(ca_file):
-    return ssl.create_default_context(cafile=ca_file)
