@@ -25,8 +25,10 @@ def _output(*command):
 def lines(folder):
     memory = int(_first("/proc/meminfo", r"MemTotal:\s+(\d+)", "0")) // 1024
     yield f"date      {time.strftime('%Y-%m-%d %H:%M:%S %Z')}"
-    yield f"machine   {_first('/proc/cpuinfo', r'^model name\s*:\s*(.*)$')}, {os.cpu_count()} processors, {memory} MiB"
-    yield f"system    {_first('/etc/os-release', r'^PRETTY_NAME=\"?([^\"]*)')}, Linux {os.uname().release}"
+    cpu = _first("/proc/cpuinfo", r"^model name\s*:\s*(.*)$")
+    system = _first("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)')
+    yield f"machine   {cpu}, {os.cpu_count()} processors, {memory} MiB"
+    yield f"system    {system}, Linux {os.uname().release}"
     yield f"store on  {_output('stat', '-f', '-c', '%T', folder)}"
     yield f"build     {_output('git', 'describe', '--always', '--dirty')}, release, {_output('clang++-19', '--version').splitlines()[0]}"
     yield f"beside    {_nginx()}"

@@ -71,7 +71,7 @@ class Bench:
         self.rows = []
         self.programs = []
         self.nginx_rate = 0
-        self.certificates = stack.Certificates(os.path.join(folder, "certificates"))
+        self.certificates = stack.Certificates(bin_dir, os.path.join(folder, "certificates"))
         self.graph = mini_graph.MiniGraph(self.certificates.certificate, self.certificates.private_key)
 
     # --- parts
