@@ -1,0 +1,107 @@
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/secret.hpp"
+#include "subscriptions/graph.hpp"
+#include "subscriptions/graph_client.hpp"
+#include "subscriptions/lifecycle.hpp"
+#include "subscriptions/metrics.hpp"
+#include "subscriptions/options.hpp"
+#include "subscriptions/status.hpp"
+#include "subscriptions/subscription_table.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace graphhook::subscriptions {
+
+/// Everything this room does, for `app`.
+///
+/// Operation: a thread for each tenant makes Graph's subscriptions what they are wanted to be: at
+/// the start, when something is due, and when nudged. One tenant's trouble never delays another.
+/// Threads: any, for every function but start, stop and the destructor, which belong to one. Only
+/// `start` and `stop` block, and `reload` where a tenant's credential changed.
+/// Order: start it after the listener answers handshakes; stop it before the store goes.
+class SubscriptionManager {
+  public:
+    /// How Graph is reached; absent: over HTTPS with the tenant's client secret.
+    using MakeGraph = std::function<std::shared_ptr<Graph>(const Tenant&)>;
+    struct Parts {
+        SubscriptionTable& table;
+        Clock& clock;
+        Metrics& metrics;
+        RandomHex random = random_hex;
+        MakeGraph make_graph;
+    };
+    /// What is in `parts` must outlive it.
+    SubscriptionManager(SubscriptionsOptions options, Parts parts);
+    ~SubscriptionManager();
+
+    /// Reads the records, for looking without `start` (a command while `serve` is down).
+    [[nodiscard]] Result<std::monostate> load();
+    void start();
+    /// Requests under way are abandoned within a second; what they leave open is taken up by the
+    /// next start.
+    void stop();
+
+    /// Look again now: something outside has changed.
+    void nudge();
+    /// A checked configuration, taken up while running. A tenant that is no longer in it is left as
+    /// it is, at Graph and in the store.
+    void reload(SubscriptionsOptions options);
+
+    /// A lifecycle notification that was proved and stored; acted on by the tenant's thread.
+    void take(const LifecycleEvent& event);
+    /// A notification of the subscription of that configured name arrived. Cheap.
+    void note_arrival(std::string_view name, SystemTime at);
+    /// An item said when its subscription ends: may bring a check forward, never postpones one.
+    void expiry_seen(std::string_view graph_id, SystemTime expires_at);
+
+    [[nodiscard]] std::vector<TenantStatus> list() const;
+    struct TenantPlan {
+        std::string tenant;
+        Plan plan;
+    };
+    /// What would be done now; `allow_delete` as in `apply`.
+    [[nodiscard]] std::vector<TenantPlan> plan(std::size_t allow_delete = 0) const;
+    /// Makes it so, beginning now: asks Graph anew for what is there, and lets the next
+    /// `allow_delete` removals of each tenant pass beyond the hour's quota. What is returned is
+    /// the plan as of before.
+    std::vector<TenantPlan> apply(std::size_t allow_delete = 0);
+    /// By configured name. Errc::NotFound.
+    [[nodiscard]] Result<std::monostate> renew(const std::string& name);
+    /// By configured name or Graph's id, if it is no longer wanted. Errc::NotFound, Errc::Conflict.
+    [[nodiscard]] Result<std::monostate> remove(const std::string& name_or_id);
+
+    /// Brings the gauges that change with time up to date; before they are read.
+    void refresh_metrics();
+
+  private:
+    struct Slot;
+    std::unique_ptr<Slot> make_slot(const Tenant& tenant) const;
+    void run(Slot& slot, const std::stop_token& stop);
+    void watch(const SubscriptionsOptions& options);
+
+    Parts parts_;
+
+    mutable std::mutex mutex_;
+    // Guarded by mutex_.
+    SubscriptionsOptions options_;
+    std::vector<std::unique_ptr<Slot>> slots_;
+    bool started_ = false;
+
+    mutable std::shared_mutex arrivals_mutex_;
+    /// By configured name: microseconds since the epoch. The map is guarded by arrivals_mutex_.
+    std::map<std::string, std::atomic<std::int64_t>, std::less<>> arrivals_;
+};
+
+}  // namespace graphhook::subscriptions

@@ -1,0 +1,284 @@
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/digest.hpp"
+#include "subscriptions/graph.hpp"
+#include "subscriptions/metrics.hpp"
+#include "subscriptions/options.hpp"
+#include "subscriptions/plan.hpp"
+#include "subscriptions/subscription_table.hpp"
+#include "subscriptions/tenant_worker.hpp"
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace graphhook::subscriptions::test {
+
+/// 2026-11-21T08:00:00Z
+inline constexpr SystemTime kNow{std::chrono::seconds(1'795'248'000)};
+inline const std::string kUrl = "https://hooks.example.com/graph/notifications";
+inline const std::string kLifecycleUrl = "https://hooks.example.com/graph/lifecycle";
+
+class FakeClock final : public Clock {
+  public:
+    [[nodiscard]] SystemTime system_now() const override {
+        const std::lock_guard lock(mutex_);
+        return now_;
+    }
+    [[nodiscard]] SteadyTime steady_now() const override {
+        return SteadyTime(system_now().time_since_epoch());
+    }
+    void advance(std::chrono::microseconds by) {
+        const std::lock_guard lock(mutex_);
+        now_ += by;
+    }
+    void set(SystemTime now) {
+        const std::lock_guard lock(mutex_);
+        now_ = now;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    SystemTime now_ = kNow;
+};
+
+/// Works, in memory. Outlives the workers of a test, as the file on disk would.
+class FakeSubscriptionTable final : public SubscriptionTable {
+  public:
+    Result<std::vector<store::SubscriptionRecord>> load() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<store::SubscriptionRecord> all;
+        for (const auto& [number, record] : records_) all.push_back(record);
+        return all;
+    }
+    Result<std::int64_t> put(const store::SubscriptionRecord& record) override {
+        const std::lock_guard lock(mutex_);
+        if (refusing_) return fail(Errc::Full, "no space left");
+        auto copy = record;
+        if (copy.record == 0) copy.record = ++last_;
+        records_[copy.record] = copy;
+        return copy.record;
+    }
+    Result<std::monostate> erase(std::int64_t record) override {
+        const std::lock_guard lock(mutex_);
+        if (refusing_) return fail(Errc::Full, "no space left");
+        records_.erase(record);
+        return std::monostate{};
+    }
+
+    [[nodiscard]] std::vector<store::SubscriptionRecord> all(std::string_view name = {}) const {
+        const std::lock_guard lock(mutex_);
+        std::vector<store::SubscriptionRecord> some;
+        for (const auto& [number, record] : records_) {
+            if (name.empty() || record.name == name) some.push_back(record);
+        }
+        return some;
+    }
+    /// The one of that state and name; fails the test's assumption loudly if there is not one.
+    [[nodiscard]] store::SubscriptionRecord only(
+        std::string_view name, store::SubscriptionState state
+    ) const {
+        std::vector<store::SubscriptionRecord> some;
+        for (auto& record : all(name)) {
+            if (record.state == state) some.push_back(record);
+        }
+        if (some.size() != 1)
+            throw std::logic_error(std::to_string(some.size()) + " records, not one");
+        return some.front();
+    }
+    void refuse(bool refusing) {
+        const std::lock_guard lock(mutex_);
+        refusing_ = refusing;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::map<std::int64_t, store::SubscriptionRecord> records_;
+    std::int64_t last_ = 0;
+    bool refusing_ = false;
+};
+
+/// Graph as one would wish it: keeps subscriptions, grants what is asked, ends them in time.
+/// Faults by hooks.
+class FakeGraph final : public Graph {
+  public:
+    explicit FakeGraph(FakeClock& clock) : clock_(clock) {}
+
+    GraphResult<GraphSubscription> create(const CreateRequest& request, std::stop_token stop)
+        override {
+        if (auto error = begin("create " + request.resource)) return *error;
+        if (before_create) before_create(request, stop);
+        GraphSubscription made;
+        std::unique_lock lock(mutex_);
+        made.id = "sub-" + std::to_string(++last_);
+        made.resource = request.resource;
+        made.changes = request.changes;
+        made.notification_url = request.notification_url;
+        made.lifecycle_url = request.lifecycle_url;
+        made.expires_at = std::min(request.expires_at, clock_.system_now() + longest);
+        subscriptions_[made.id] = made;
+        states_[made.id] = std::string(request.client_state.reveal());
+        made.client_state = request.client_state;
+        if (lose_create_replies > 0) {
+            --lose_create_replies;
+            return GraphError{
+                .next = Next::RetryLater, .message = "no answer in time", .uncertain = true
+            };
+        }
+        return made;
+    }
+    GraphResult<std::vector<GraphSubscription>> list(Api, std::stop_token) override {
+        if (auto error = begin("list")) return *error;
+        const std::lock_guard lock(mutex_);
+        std::vector<GraphSubscription> all;
+        for (const auto& [id, subscription] : subscriptions_) {
+            if (subscription.expires_at > clock_.system_now()) all.push_back(subscription);
+        }
+        return all;
+    }
+    GraphResult<GraphSubscription> get(Api, const std::string& id, std::stop_token) override {
+        if (auto error = begin("get " + id)) return *error;
+        const std::lock_guard lock(mutex_);
+        return find(id);
+    }
+    GraphResult<GraphSubscription> renew(
+        Api, const std::string& id, SystemTime expires_at, std::stop_token
+    ) override {
+        if (auto error = begin("renew " + id)) return *error;
+        const std::lock_guard lock(mutex_);
+        auto found = find(id);
+        if (!found) return found;
+        found->expires_at = std::min(expires_at, clock_.system_now() + longest);
+        subscriptions_[found->id] = *found;
+        if (echo_on_renew) found->client_state = Secret(states_[found->id]);
+        return found;
+    }
+    GraphResult<std::monostate> reauthorize(Api, const std::string& id, std::stop_token) override {
+        if (auto error = begin("reauthorize " + id)) return *error;
+        const std::lock_guard lock(mutex_);
+        auto found = find(id);
+        if (!found) return found.error();
+        return std::monostate{};
+    }
+    GraphResult<std::monostate> remove(Api, const std::string& id, std::stop_token) override {
+        if (auto error = begin("delete " + id)) return *error;
+        const std::lock_guard lock(mutex_);
+        subscriptions_.erase(id);
+        return std::monostate{};
+    }
+
+    /// Somebody else's, or one whose record is lost.
+    void plant(const std::string& id, GraphSubscription subscription, std::string state = "x") {
+        const std::lock_guard lock(mutex_);
+        subscription.id = id;
+        subscriptions_[id] = std::move(subscription);
+        states_[id] = std::move(state);
+    }
+    void lose(const std::string& id) {
+        const std::lock_guard lock(mutex_);
+        subscriptions_.erase(id);
+    }
+    [[nodiscard]] std::vector<std::string> ids() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<std::string> all;
+        for (const auto& [id, subscription] : subscriptions_) {
+            if (subscription.expires_at > clock_.system_now()) all.push_back(id);
+        }
+        return all;
+    }
+    [[nodiscard]] std::vector<std::string> calls(std::string_view prefix = {}) const {
+        const std::lock_guard lock(mutex_);
+        std::vector<std::string> some;
+        for (const auto& call : calls_) {
+            if (call.starts_with(prefix)) some.push_back(call);
+        }
+        return some;
+    }
+    [[nodiscard]] std::string state_of(const std::string& id) const {
+        const std::lock_guard lock(mutex_);
+        return states_.at(id);
+    }
+    /// Waits until a call that begins so was made; false after ten seconds.
+    bool wait_for_call(std::string_view prefix, std::size_t times = 1) {
+        std::unique_lock lock(mutex_);
+        return called_.wait_for(lock, std::chrono::seconds(10), [&] {
+            return static_cast<std::size_t>(std::ranges::count_if(calls_, [&](const auto& call) {
+                       return call.starts_with(prefix);
+                   })) >= times;
+        });
+    }
+
+    // Set before the calls they are about.
+    std::function<std::optional<GraphError>(const std::string& call)> fault;
+    std::function<void(const CreateRequest&, const std::stop_token&)> before_create;
+    int lose_create_replies = 0;
+    bool echo_on_renew = true;
+    std::chrono::minutes longest{1'000'000};
+
+  private:
+    std::optional<GraphError> begin(const std::string& call) {
+        {
+            const std::lock_guard lock(mutex_);
+            calls_.push_back(call);
+        }
+        called_.notify_all();
+        return fault ? fault(call) : std::nullopt;
+    }
+    GraphResult<GraphSubscription> find(const std::string& id) const {
+        const auto found = subscriptions_.find(id);
+        if (found == subscriptions_.end() || found->second.expires_at <= clock_.system_now())
+            return GraphError{.next = Next::NotFound, .status = 404, .code = "ResourceNotFound"};
+        return found->second;
+    }
+
+    FakeClock& clock_;
+    mutable std::mutex mutex_;
+    std::condition_variable called_;
+    std::map<std::string, GraphSubscription> subscriptions_;
+    std::map<std::string, std::string> states_;
+    std::vector<std::string> calls_;
+    int last_ = 0;
+};
+
+/// Different each time, the same in each run.
+inline RandomHex counting_hex() {
+    return [n = 0](std::size_t bytes) mutable {
+        return to_hex(sha256(std::to_string(++n))).substr(0, bytes * 2);
+    };
+}
+
+inline WantedSubscription wanted(
+    std::string name, std::string resource, std::vector<std::string> changes = {"updated"}
+) {
+    WantedSubscription w;
+    w.name = std::move(name);
+    w.tenant = "contoso";
+    w.resource = std::move(resource);
+    w.changes = std::move(changes);
+    return w;
+}
+
+inline SubscriptionsOptions options_with(std::vector<WantedSubscription> wanted) {
+    SubscriptionsOptions options;
+    options.notification_url = kUrl;
+    options.lifecycle_url = kLifecycleUrl;
+    Tenant tenant;
+    tenant.name = "contoso";
+    options.tenants.push_back(tenant);
+    options.wanted = std::move(wanted);
+    return options;
+}
+
+inline std::string metrics_text(const prometheus::Registry& registry) {
+    return prometheus::TextSerializer().Serialize(registry.Collect());
+}
+
+}  // namespace graphhook::subscriptions::test
