@@ -179,7 +179,14 @@ void Dispatcher::stop(std::chrono::milliseconds grace) {
 
 void Dispatcher::stop_at_once() {
     impl_->in_haste = true;
-    for (const auto& runner : impl_->all()) runner->ask_to_stop();
+    {
+        const std::lock_guard lock(impl_->mutex);
+        impl_->stopped = true;
+    }
+    for (const auto& runner : impl_->all()) {
+        runner->begin_stop();
+        runner->ask_to_stop();
+    }
 }
 
 void Dispatcher::tick() {

@@ -57,7 +57,8 @@ class Dispatcher {
     /// No more leases. Work that runs may finish within `grace`; then handlers are told (stop
     /// token), and what still runs is given back. Returns when all outcomes are stored.
     void stop(std::chrono::milliseconds grace);
-    /// Makes a stop() that waits in another thread, and any later one, return as soon as it can.
+    /// Tells running handlers to stop, and makes a stop() that waits in another thread, and any
+    /// later one, return as soon as it can. Does not block.
     void stop_at_once();
 
     /// Does what is due by the clock; normally called by its own timer. For tests that move the

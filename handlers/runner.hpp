@@ -86,13 +86,17 @@ class Runner : public std::enable_shared_from_this<Runner> {
         store::Delivery delivery;
         SteadyTime leased_at;
         bool probe = false;
+        [[nodiscard]] Ticket ticket() const {
+            return {delivery.id, delivery.attempt, delivery.used, delivery.received_at, leased_at};
+        }
     };
     struct Batch {
         std::vector<Delivery> deliveries;
         std::vector<Ticket> tickets;
         SteadyTime started;
         bool probe = false;
-        bool given_up = false;
+        bool given_up = false;      ///< Settled already; what its handler says is ignored.
+        bool told_to_stop = false;  ///< What fails from now on fails because of us.
         std::stop_source stop;
     };
     struct Worker {
