@@ -1,0 +1,91 @@
+"""What the end-to-end tests have in common: both programs of this build, started in a folder of the test's own."""
+
+import os
+import shutil
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("GRAPHHOOK_BUILD", os.path.join(ROOT, "build", "dev"))
+BIN = os.path.join(BUILD, "bin")
+FULL = os.environ.get("GRAPHHOOK_FULL") == "1"
+sys.path.insert(0, os.path.join(ROOT, "deploy", "demo"))
+
+import accounting  # noqa: E402
+import stack  # noqa: E402
+
+# One emulated minute a second: Graph's first retry comes after 0.2 s instead of 10.
+FAST = ("--time-scale", "60")
+
+
+class E2eTest(unittest.TestCase):
+    """Folder kept when the test fails: it has the logs, the configuration and the store."""
+
+    def setUp(self):
+        # Short: a Unix socket's path may have 107 characters.
+        self.folder = os.path.join(BUILD, "e2e", f"{os.path.basename(sys.argv[0])[:-8]}-{os.getpid()}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.programs = []
+        self.addCleanup(self._clean_up)
+        self.emulator = stack.Emulator(BIN, os.path.join(self.folder, "emulator"))
+        self.programs.append(self.emulator)
+        self.service = stack.Graphhook(BIN, self.folder)
+        self.programs.append(self.service)
+        self.output = os.path.join(self.folder, "handled.jsonl")
+
+    def _clean_up(self):
+        for program in self.programs:
+            program.kill()
+        if not self._outcome.success:
+            for program in self.programs:
+                if os.path.exists(program.log_file):
+                    print(f"--- {program.log_file}\n{program.log_tail(40)}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *emulator_options, subscriptions=None, wait_active=True, **configuration):
+        """Emulator and service, all subscriptions active."""
+        self.emulator.start(*FAST, *emulator_options)
+        self.service.configure(self.emulator.cloud, self.emulator.certificates, subscriptions=subscriptions,
+                               **configuration)
+        self.service.start()
+        if wait_active:
+            self.wait_active(len(self.service.config["subscriptions"]))
+
+    def wait_active(self, count, seconds=60):
+        stack.wait_until(
+            lambda: self.metric("graphhook_subscriptions", state="active") == count, seconds,
+            lambda: f"{count} active subscriptions", self.service.check_running,
+        )
+        return self.emulator.wait_subscriptions(count, seconds)
+
+    def metric(self, name, **labels):
+        return stack.metric_sum(self.service.metrics(), name, **labels)
+
+    def wait_metric(self, name, least, seconds=60, **labels):
+        stack.wait_until(lambda: self.metric(name, **labels) >= least, seconds,
+                         lambda: f"{name}{labels} >= {least}, is {self.metric(name, **labels)}",
+                         self.service.check_running)
+
+    def finish(self, jobs, seconds=120):
+        """Until the jobs' notifications are accepted and handled."""
+        for job in jobs:
+            report = self.emulator.wait_job(job, seconds)
+            self.assertEqual(report["accepted"], report["items"], report)
+        self.service.wait_idle(seconds)
+
+    def lines(self):
+        return accounting.read_lines(self.output)
+
+    def assert_nothing_lost(self, lines=None):
+        lines = self.lines() if lines is None else lines
+        changes = self.emulator.ledger()
+        self.assertTrue(changes)
+        lost = accounting.lost(changes, lines)
+        self.assertFalse(lost, f"{len(lost)} of {len(changes)} changes lost; the first: {lost[:1]}")
+        self.assertEqual(accounting.out_of_order(lines), [])
+
+    def stop_cleanly(self, program=None):
+        program = program or self.service
+        self.assertEqual(program.stop(), 0, program.log_tail())
