@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ struct ReceiverOptions {
     std::chrono::milliseconds drain_delay{10'000};
     std::uint32_t threads = 0;  ///< 0: one for each processor we may use.
     Limits limits;
+    /// Not a key: configured tenant name -> tenant id, filled from `tenants:`. An item that names
+    /// another tenant than its subscription's is refused; a tenant that is missing here, or given
+    /// as a domain, is not compared. Reloads.
+    std::map<std::string, std::string> tenant_ids;
 };
 
 /// `admin:` in the configuration. Needs a restart, but for the token file's content.
@@ -53,6 +58,8 @@ struct AdminOptions {
     /// over TCP.
     std::string tokens_file;
     std::optional<TlsOptions> tls;  ///< Required off loopback.
+    /// Further names that a Host header may carry over TCP, beside the loopback names and `listen`.
+    std::vector<std::string> hosts;
 };
 
 }  // namespace graphhook::receiver

@@ -1,0 +1,164 @@
+#include "receiver/judge.hpp"
+
+#include "core/time_text.hpp"
+#include "receiver/resource.hpp"
+#include "receiver/text.hpp"
+
+#include <algorithm>
+
+namespace graphhook::receiver {
+namespace {
+
+constexpr std::size_t kMostChangeBytes = 64;
+
+/// A GUID's length and dashes: what may be compared with another one.
+bool is_guid(std::string_view text) noexcept {
+    return text.size() == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' &&
+           text[23] == '-';
+}
+
+bool is_foreign(const PayloadItem& item, const store::Known& known, const TenantIds& tenant_ids) {
+    const std::string_view named =
+        item.tenant_id.empty() ? std::string_view(item.organization_id) : item.tenant_id;
+    if (!is_guid(named)) return false;
+    const auto ours = tenant_ids.find(known.tenant);
+    return ours != tenant_ids.end() && is_guid(ours->second) && !same_letters(named, ours->second);
+}
+
+LookedUp check(const PayloadItem& item, store::KnownPtr known, const TenantIds& tenant_ids) {
+    if (!item.has_state || !equal_in_constant_time(item.state_hash, known->state_hash))
+        return {nullptr, Refusal::ClientState};
+    if (is_foreign(item, *known, tenant_ids)) return {nullptr, Refusal::ForeignTenant};
+    return {std::move(known), std::nullopt};
+}
+
+/// Fields of a hash, each ended by a byte that JSON text in UTF-8 never holds.
+void add_field(std::string& to, std::string_view field) {
+    to += field;
+    to += '\xff';
+}
+
+std::optional<Key128> identity_of(
+    const PayloadItem& item, std::string_view subscription, std::string_view change,
+    std::string_view normalised, std::string& scratch
+) {
+    scratch.clear();
+    if (!item.id.empty()) {
+        add_field(scratch, "id");
+        add_field(scratch, subscription);
+        add_field(scratch, item.id);
+        return key128(scratch);
+    }
+    if (item.data_id.empty() ||
+        (item.etag.empty() && item.sequence.empty() && item.event_time.empty()))
+        return std::nullopt;
+    add_field(scratch, "content");
+    add_field(scratch, subscription);
+    add_field(scratch, change);
+    add_field(scratch, normalised);
+    add_field(scratch, item.data_id);
+    add_field(scratch, item.etag);
+    add_field(scratch, item.sequence);
+    add_field(scratch, item.event_time);
+    return key128(scratch);
+}
+
+std::optional<Key128> fold_of(
+    const PayloadItem& item, std::string_view subscription, std::string_view change,
+    std::string& scratch
+) {
+    if (!item.says_nothing) return std::nullopt;
+    scratch.clear();
+    add_field(scratch, "fold");
+    add_field(scratch, subscription);
+    add_field(scratch, change);
+    add_field(scratch, canonical_resource(item.resource));
+    add_field(scratch, item.others);
+    return key128(scratch);
+}
+
+}  // namespace
+
+std::string_view to_string(Refusal refusal) noexcept {
+    switch (refusal) {
+        case Refusal::NotAnObject:
+            return "not_an_object";
+        case Refusal::NoSubscriptionId:
+            return "no_subscription_id";
+        case Refusal::ValidationMessage:
+            return "validation_message";
+        case Refusal::Ambiguous:
+            return "ambiguous";
+        case Refusal::UnknownSubscription:
+            return "unknown_subscription";
+        case Refusal::ClientState:
+            return "client_state";
+        case Refusal::ForeignTenant:
+            return "foreign_tenant";
+    }
+    return "unknown";
+}
+
+LookedUp look_up(
+    const PayloadItem& item, const store::KnownSubscriptions& picture, const TenantIds& tenant_ids
+) {
+    if (!item.is_object) return {nullptr, Refusal::NotAnObject};
+    if (item.ambiguous) return {nullptr, Refusal::Ambiguous};
+    if (item.subscription_id.empty()) return {nullptr, Refusal::NoSubscriptionId};
+    if (same_letters(item.subscription_id, "na")) return {nullptr, Refusal::ValidationMessage};
+    auto known = picture.by_id(item.subscription_id);
+    if (known == nullptr && item.has_state) known = picture.by_state(item.state_hash);
+    if (known == nullptr) return {};
+    return check(item, std::move(known), tenant_ids);
+}
+
+LookedUp look_up_asked(
+    const PayloadItem& item, store::KnownPtr answer, const TenantIds& tenant_ids
+) {
+    if (answer == nullptr) return {nullptr, Refusal::UnknownSubscription};
+    return check(item, std::move(answer), tenant_ids);
+}
+
+store::Item make_item(PayloadItem& item, const store::Known& known) {
+    static thread_local std::string scratch;
+    store::Item out;
+    const std::string subscription = lowered(item.subscription_id);
+    const std::string normalised = normalise_resource(item.resource);
+    const bool lifecycle = !item.lifecycle_event.empty();
+    std::string& change = lifecycle ? item.lifecycle_event : item.change;
+    std::transform(change.begin(), change.end(), change.begin(), lower);
+    if (change.size() > kMostChangeBytes) change.resize(kMostChangeBytes);
+
+    if (!lifecycle && change == "created" && known.created != nullptr) {
+        out.stream = known.created;
+    } else if (!lifecycle && change == "updated" && known.updated != nullptr) {
+        out.stream = known.updated;
+    } else if (!lifecycle && change == "deleted" && known.deleted != nullptr) {
+        out.stream = known.deleted;
+    } else {
+        out.stream = std::make_shared<const store::Stream>(store::Stream{
+            lifecycle ? store::Lane::Lifecycle : store::Lane::Change, known.tenant, known.name,
+            known.kind, change
+        });
+    }
+    out.identity = identity_of(item, subscription, change, normalised, scratch);
+    if (!lifecycle) out.fold = fold_of(item, subscription, change, scratch);
+    scratch.clear();
+    add_field(scratch, known.name);
+    add_field(scratch, normalised);
+    out.order_key = first64(key128(scratch));
+    out.subscription_id = item.subscription_id;
+    out.resource = item.resource;
+    out.body = item.body;
+    return out;
+}
+
+bool ends_earlier(const PayloadItem& item, const store::Known& known) {
+    // Graph writes up to seven digits of a second, we keep six.
+    constexpr auto kRounding = std::chrono::seconds(1);
+    if (item.expires_at.empty() || known.expires_at == SystemTime{}) return false;
+    const auto said = parse_time(item.expires_at);
+    return said && *said < known.expires_at - kRounding;
+}
+
+}  // namespace graphhook::receiver

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "receiver/payload.hpp"
+#include "store/store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace graphhook::receiver {
+
+/// Why an item is not ours. The texts are values of the label `reason`.
+enum class Refusal : std::uint8_t {
+    NotAnObject,
+    NoSubscriptionId,
+    ValidationMessage,  ///< What Graph puts into an event hub to try it: subscriptionId "NA".
+    Ambiguous,
+    UnknownSubscription,
+    ClientState,
+    ForeignTenant,
+};
+inline constexpr std::size_t kRefusals = 7;
+[[nodiscard]] std::string_view to_string(Refusal refusal) noexcept;
+
+/// What came of looking an item up. Exactly one holds: `known`, `refused`, or neither, and then the
+/// store itself has yet to be asked.
+struct LookedUp {
+    store::KnownPtr known;
+    std::optional<Refusal> refused;
+};
+
+using TenantIds = std::map<std::string, std::string>;
+
+/// Is it ours, judging by the picture? Its subscription id comes first, then, for a newcomer, its
+/// client state; and the client state must be the one of that subscription.
+[[nodiscard]] LookedUp look_up(
+    const PayloadItem& item, const store::KnownSubscriptions& picture, const TenantIds& tenant_ids
+);
+
+/// The same once the store was asked: nullptr is its word that it knows nothing of the item.
+[[nodiscard]] LookedUp look_up_asked(
+    const PayloadItem& item, store::KnownPtr answer, const TenantIds& tenant_ids
+);
+
+/// Turns an item that is ours into what is stored; takes its texts. What identifies it and whether
+/// it may fold: see design rules "Repeats" and "Folding" in docs/receiver.md.
+[[nodiscard]] store::Item make_item(PayloadItem& item, const store::Known& known);
+
+/// True if the item says that its subscription ends clearly before what Graph's API replied.
+[[nodiscard]] bool ends_earlier(const PayloadItem& item, const store::Known& known);
+
+}  // namespace graphhook::receiver

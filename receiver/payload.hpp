@@ -1,0 +1,64 @@
+#pragma once
+
+#include "core/digest.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace graphhook::receiver {
+
+/// One element of `value[]`, as far as intake looks at it. Texts are decoded; one that is absent,
+/// null or of the wrong type is empty. The client state is here only as its SHA-256.
+struct PayloadItem {
+    bool is_object = false;
+    /// subscriptionId or clientState stands there twice: which one counts would be a guess.
+    bool ambiguous = false;
+    bool has_state = false;
+    /// resourceData is absent, null or holds only @odata.type, and there is no other content.
+    bool says_nothing = true;
+    Sha256 state_hash{};
+    std::string subscription_id, id, change, lifecycle_event, resource, tenant_id, organization_id,
+        expires_at;
+    /// Of resourceData. A sequence number is kept digit for digit.
+    std::string data_id, etag, sequence, event_time;
+    /// The item as JSON, members in their order, numbers as they were written, without its
+    /// clientState.
+    std::string body;
+    /// Members of the item that intake does not know, as JSON: part of what makes items equal.
+    std::string others;
+
+    void clear();
+};
+
+enum class PayloadFault : std::uint8_t {
+    None,
+    NotJson,     ///< Also: not UTF-8, or nested deeper than the limit.
+    WrongShape,  ///< JSON, but not an object with an array `value`.
+    TooManyItems,
+};
+
+/// Reads the body of a POST in one pass: checks it, takes out what intake decides on, and writes
+/// each item again without its client state. Property names of the envelope, of an item and of its
+/// resourceData are matched in any case of letters.
+///
+/// Keeps its memory from one body to the next. Threads: one.
+class PayloadParser {
+  public:
+    PayloadParser(std::size_t most_items, std::uint32_t most_depth);
+    ~PayloadParser();
+    PayloadParser(PayloadParser&&) noexcept;
+
+    [[nodiscard]] PayloadFault parse(std::string_view body);
+    /// The items of the last body (all of them, if it was parsed without a fault), until the next
+    /// call; may be moved from.
+    [[nodiscard]] std::span<PayloadItem> items() noexcept;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace graphhook::receiver
