@@ -1,0 +1,56 @@
+#pragma once
+
+#include "store/sqlite/reader.hpp"
+#include "store/store.hpp"
+
+#include <memory>
+#include <string>
+
+namespace graphhook::store {
+
+/// For commands that only look, beside a serving process or without one. What is leased, and what
+/// is refused now, only the serving process knows.
+class ReadOnlyStore final : public Store {
+  public:
+    ReadOnlyStore(
+        std::string path, std::unique_ptr<Reader> reader,
+        std::shared_ptr<const KnownSubscriptions> known, Clock& clock
+    );
+
+    void append(std::vector<Item> items, SystemTime received_at, Completion<Appended> done)
+        override;
+    [[nodiscard]] std::shared_ptr<const KnownSubscriptions> known() const override;
+    void ask(std::vector<Query> queries, Completion<std::vector<KnownPtr>> done) override;
+    void keep_refused(RefusedBody body) override;
+    void refused(Completion<std::vector<RefusedBody>> done) override;
+
+    void attach(Attachment attachment, Completion<std::monostate> done) override;
+    void detach(std::string handler, Completion<std::monostate> done) override;
+    void lease(LeaseRequest request, Completion<std::vector<Delivery>> done) override;
+    void settle(
+        std::string handler, std::vector<Settlement> settlements, Completion<std::size_t> done
+    ) override;
+    void extend(
+        std::string handler, std::vector<NotificationId> ids, std::chrono::milliseconds hold
+    ) override;
+
+    void stats(Completion<StoreStats> done) override;
+    void list(DeliveryQuery query, Completion<std::vector<DeliveryRow>> done) override;
+    void show(NotificationId id, Completion<StoredNotification> done) override;
+    void replay(Selection selection, Completion<std::uint64_t> done) override;
+    void replay_dead(Selection selection, Completion<std::uint64_t> done) override;
+    void drop_dead(Selection selection, Completion<std::uint64_t> done) override;
+    void pause(std::string handler, bool paused, Completion<std::monostate> done) override;
+
+    void subscriptions(Completion<std::vector<SubscriptionRecord>> done) override;
+    void put_subscription(SubscriptionRecord record, Completion<std::int64_t> done) override;
+    void erase_subscription(std::int64_t record, Completion<std::monostate> done) override;
+
+  private:
+    const std::string path_;
+    std::shared_ptr<const KnownSubscriptions> known_;  // as of opening
+    Clock& clock_;
+    std::unique_ptr<Reader> reader_;
+};
+
+}  // namespace graphhook::store

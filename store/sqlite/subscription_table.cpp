@@ -1,0 +1,141 @@
+#include "store/sqlite/subscription_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace graphhook::store {
+namespace {
+
+SystemTime time_of(std::int64_t micros) {
+    return SystemTime(std::chrono::microseconds(micros));
+}
+
+std::int64_t micros(SystemTime time) {
+    return time.time_since_epoch().count();
+}
+
+}  // namespace
+
+SubscriptionRecord read_record(const Query& query) {
+    SubscriptionRecord record;
+    record.record = query.integer(0);
+    record.state = static_cast<SubscriptionState>(query.integer(1));
+    record.name = query.text(2);
+    record.tenant = query.text(3);
+    record.kind = query.text(4);
+    record.resource = query.text(5);
+    record.changes = query.text(6);
+    record.notification_url = query.text(7);
+    record.lifecycle_url = query.text(8);
+    record.graph_id = query.text(9);
+    const std::string_view hash = query.blob(10);
+    if (hash.size() == record.state_hash.size())
+        std::memcpy(record.state_hash.data(), hash.data(), hash.size());
+    record.client_state = Secret(std::string(query.text(11)));
+    record.created_at = time_of(query.integer(12));
+    record.expires_at = time_of(query.integer(13));
+    record.touched_at = time_of(query.integer(14));
+    record.attempt_at = time_of(query.integer(15));
+    record.failures = static_cast<std::uint32_t>(query.integer(16));
+    record.last_error = query.text(17);
+    record.forget_at = time_of(query.integer(18));
+    return record;
+}
+
+SubscriptionTable::SubscriptionTable(Connection& connection, Writes& writes, Clock& clock)
+    : writes_(writes),
+      clock_(clock),
+      put_(
+          connection, "INSERT OR REPLACE INTO subscription(" + std::string(kRecordColumns) +
+                          ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      ),
+      erase_(connection, "DELETE FROM subscription WHERE record = ?"),
+      next_(connection.query("SELECT seq FROM sqlite_sequence WHERE name = 'subscription'") + 1) {
+    Statement all(connection, "SELECT " + std::string(kRecordColumns) + " FROM subscription");
+    std::vector<KnownSubscriptions::Change> present;
+    for (Query query(all); query.step();) {
+        const SubscriptionRecord record = read_record(query);
+        KnownPtr known;
+        if (!forgotten(record.state, record.forget_at, clock.system_now())) {
+            known = make_known(record);
+            present.push_back({nullptr, known});
+        }
+        held_.emplace(record.record, Held{std::move(known), record.state, record.forget_at});
+    }
+    known_ = KnownSubscriptions({}).with(present);
+}
+
+std::shared_ptr<const KnownSubscriptions> SubscriptionTable::known() const {
+    const std::lock_guard lock(mutex_);
+    return known_;
+}
+
+void SubscriptionTable::change(std::int64_t record, KnownPtr after) {
+    const auto held = held_.find(record);
+    KnownPtr before = held != held_.end() ? held->second.known : nullptr;
+    changed_.try_emplace(record, KnownSubscriptions::Change{std::move(before), nullptr})
+        .first->second.after = std::move(after);
+}
+
+Result<std::int64_t> SubscriptionTable::put(SubscriptionRecord record) {
+    if (record.record == 0) {
+        record.record = next_++;
+    } else if (!held_.contains(record.record)) {
+        return fail(
+            Errc::NotFound, "there is no subscription record " + std::to_string(record.record)
+        );
+    }
+    std::string hash(record.state_hash.size(), '\0');
+    std::memcpy(hash.data(), record.state_hash.data(), hash.size());
+    writes_.add(
+        put_, {record.record, static_cast<std::int64_t>(record.state), record.name, record.tenant,
+               record.kind, record.resource, record.changes, record.notification_url,
+               record.lifecycle_url, record.graph_id, Blob{std::move(hash)},
+               std::string(record.client_state.reveal()), micros(record.created_at),
+               micros(record.expires_at), micros(record.touched_at), micros(record.attempt_at),
+               std::int64_t{record.failures}, record.last_error, micros(record.forget_at)}
+    );
+    auto known = make_known(record);
+    const bool gone = forgotten(record.state, record.forget_at, clock_.system_now());
+    change(record.record, gone ? nullptr : known);
+    held_.insert_or_assign(
+        record.record, Held{gone ? nullptr : known, record.state, record.forget_at}
+    );
+    return record.record;
+}
+
+Result<std::monostate> SubscriptionTable::erase(std::int64_t record) {
+    if (held_.contains(record)) {
+        writes_.add(erase_, {record});
+        change(record, nullptr);
+        held_.erase(record);
+    }
+    return std::monostate{};
+}
+
+void SubscriptionTable::forget() {
+    const SystemTime now = clock_.system_now();
+    std::vector<std::int64_t> over;
+    for (const auto& [record, held] : held_) {
+        if (forgotten(held.state, held.forget_at, now)) over.push_back(record);
+    }
+    for (const std::int64_t record : over) static_cast<void>(erase(record));
+}
+
+void SubscriptionTable::publish() {
+    if (changed_.empty()) return;
+    std::vector<KnownSubscriptions::Change> changes;
+    changes.reserve(changed_.size());
+    for (auto& [record, change] : changed_) {
+        if (change.before != nullptr || change.after != nullptr)
+            changes.push_back(std::move(change));
+    }
+    changed_.clear();
+    auto next = known_->with(changes);
+    const std::lock_guard lock(mutex_);
+    known_ = std::move(next);
+}
+
+}  // namespace graphhook::store

@@ -1,0 +1,47 @@
+#include "store/sqlite/tables.hpp"
+
+#include <algorithm>
+
+namespace graphhook::store {
+namespace {
+
+/// By halving: pages lie in order of time, and history may be long.
+std::int64_t first_page_since(Connection& connection, std::int64_t last, SystemTime since) {
+    Statement at_or_after(
+        connection, "SELECT page, received_at FROM head WHERE page >= ? ORDER BY page LIMIT 1"
+    );
+    std::int64_t low = 0;
+    std::int64_t high = last + 1;
+    while (low < high) {
+        const std::int64_t middle = low + (high - low) / 2;
+        Query query(at_or_after);
+        if (query.bind(1, middle).step() && query.integer(1) < since.time_since_epoch().count()) {
+            low = std::max(query.integer(0), middle) + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+}  // namespace
+
+Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
+    : connection(database), clock(time), repeats(options.repeat_window, options.repeat_keys) {
+    const SystemTime now = clock.system_now();
+    const SystemTime window = now - options.repeat_window;
+    const std::int64_t first = first_page_since(connection, pages.last(), window);
+    const std::int64_t open = dispatch.first_open_page();
+    pages.for_each(std::min(first, open), [&](const HeadPage& page) {
+        if (page.page >= first) {
+            for (std::uint32_t index = 0; index < page.count; ++index) {
+                const Head head = read_head(page.heads, index);
+                if (head.identity) repeats.insert(*head.identity, page.received_at);
+            }
+        }
+        if (page.page >= open) dispatch.count_page(page);
+    });
+    repeats.forget_before(now);
+}
+
+}  // namespace graphhook::store
