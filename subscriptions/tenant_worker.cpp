@@ -38,7 +38,9 @@ bool TenantWorker::set_options(const SubscriptionsOptions& options) {
     const std::lock_guard lock(mutex_);
     std::vector<WantedSubscription> mine;
     for (const auto& wanted : options.wanted) {
-        if (wanted.tenant == tenant_) mine.push_back(wanted);
+        if (wanted.tenant != tenant_) continue;
+        mine.push_back(wanted);
+        mine.back().kind = kind_of(wanted);  // recognised once, not in every plan
     }
     const auto text = [](const std::vector<WantedSubscription>& all) {
         std::string everything;
