@@ -1,0 +1,251 @@
+#include "subscriptions/manager.hpp"
+
+#include "tests/subscriptions/fakes.hpp"
+#include "tests/subscriptions/imposter.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <latch>
+
+namespace graphhook::subscriptions {
+namespace {
+
+using namespace std::chrono_literals;
+using store::SubscriptionState;
+using test::FakeGraph;
+using test::kNow;
+using test::wanted;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class SubscriptionManagerTest : public ::testing::Test {
+  protected:
+    SubscriptionsOptions options(std::vector<std::string> tenants) {
+        auto all = test::options_with({});
+        all.tenants.clear();
+        for (const auto& name : tenants) {
+            Tenant tenant;
+            tenant.name = name;
+            all.tenants.push_back(tenant);
+            auto inbox = wanted(name + "-inbox", "users/" + name + "/messages");
+            inbox.tenant = name;
+            all.wanted.push_back(inbox);
+            graphs_.try_emplace(name, std::make_shared<FakeGraph>(clock_));
+        }
+        return all;
+    }
+    SubscriptionManager make(SubscriptionsOptions options) {
+        return SubscriptionManager(
+            std::move(options),
+            {.table = table_,
+             .clock = clock_,
+             .metrics = metrics_,
+             .random = random(),
+             .make_graph = [this](const Tenant& tenant) -> std::shared_ptr<Graph> {
+                 return graphs_.at(tenant.name);
+             }}
+        );
+    }
+    /// Tenants' threads share it.
+    RandomHex random() {
+        return [this, hex = test::counting_hex()](std::size_t bytes) mutable {
+            const std::lock_guard lock(random_mutex_);
+            return hex(bytes);
+        };
+    }
+    FakeGraph& graph(const std::string& tenant) { return *graphs_.at(tenant); }
+
+    std::mutex random_mutex_;
+    test::FakeClock clock_;
+    test::FakeSubscriptionTable table_;
+    prometheus::Registry registry_;
+    Metrics metrics_{registry_};
+    std::map<std::string, std::shared_ptr<FakeGraph>> graphs_;
+};
+
+TEST_F(SubscriptionManagerTest, OneTenantsTroubleNeverDelaysAnother) {
+    auto manager = make(options({"broken", "contoso"}));
+    std::promise<void> release;
+    auto released = release.get_future().share();
+    graph("broken").fault = [&](const std::string&) -> std::optional<GraphError> {
+        released.wait();
+        return GraphError{.next = Next::Credentials, .status = 401};
+    };
+    manager.start();
+    ASSERT_TRUE(graph("broken").wait_for_call("list"));
+    EXPECT_TRUE(graph("contoso").wait_for_call("create"));
+    release.set_value();
+    manager.stop();
+    EXPECT_THAT(table_.all("contoso-inbox"), SizeIs(1));
+    const auto all = manager.list();
+    ASSERT_THAT(all, SizeIs(2));
+    EXPECT_THAT(all[0].last_error, HasSubstr("credentials"));
+    EXPECT_TRUE(all[0].waits_until.has_value());
+    EXPECT_THAT(all[1].last_error, IsEmpty());
+    EXPECT_EQ(all[1].subscriptions.at(0).state, "active");
+}
+
+TEST_F(SubscriptionManagerTest, TwoNudgesMakeOneCreate) {
+    auto manager = make(options({"contoso"}));
+    std::promise<void> release;
+    auto released = release.get_future().share();
+    graph("contoso").before_create = [&](const CreateRequest&, const std::stop_token&) {
+        released.wait();
+    };
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    manager.nudge();
+    manager.nudge();
+    release.set_value();
+    // What a nudge wakes asks for the list anew; so the rounds after the create are over.
+    (void)manager.apply();
+    ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
+    manager.stop();
+    EXPECT_THAT(graph("contoso").calls("create"), SizeIs(1));
+    EXPECT_THAT(graph("contoso").ids(), SizeIs(1));
+}
+
+TEST_F(SubscriptionManagerTest, ALifecycleEventIsActedOnByTheTenantsThread) {
+    auto manager = make(options({"contoso"}));
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    (void)manager.apply();
+    ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
+    manager.take({"sub-1", "contoso-inbox", "reauthorizationRequired", kNow + 1s});
+    EXPECT_TRUE(graph("contoso").wait_for_call("reauthorize sub-1"));
+    graph("contoso").lose("sub-1");
+    manager.take({"sub-1", "contoso-inbox", "subscriptionRemoved", kNow + 2s});
+    EXPECT_TRUE(graph("contoso").wait_for_call("create", 2));
+    manager.take({"sub-9", "nobodys", "missed", kNow});
+    manager.stop();
+    EXPECT_THAT(
+        test::metrics_text(registry_),
+        HasSubstr("graphhook_lifecycle_notifications_total{event=\"missed\"} 1")
+    );
+}
+
+TEST_F(SubscriptionManagerTest, StoppingEndsACallUnderWay) {
+    auto manager = make(options({"contoso"}));
+    graph("contoso").before_create = [](const CreateRequest&, const std::stop_token& stop) {
+        std::promise<void> stopped;
+        const std::stop_callback on_stop(stop, [&] { stopped.set_value(); });
+        stopped.get_future().wait();
+    };
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    manager.stop();
+    EXPECT_THAT(table_.all("contoso-inbox"), SizeIs(1));
+}
+
+TEST_F(SubscriptionManagerTest, AReloadTakesUpWhatIsWantedAndNewTenants) {
+    auto manager = make(options({"contoso"}));
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    auto more = options({"contoso", "fabrikam"});
+    auto drive = wanted("drive", "drives/d/root");
+    more.wanted.push_back(drive);
+    more.tenants[0].client_secret = Secret("new");  // a new way to Graph: the old thread ends first
+    manager.reload(more);
+    EXPECT_TRUE(graph("fabrikam").wait_for_call("create"));
+    EXPECT_TRUE(graph("contoso").wait_for_call("create drives/d/root"));
+    manager.stop();
+    EXPECT_THAT(graph("contoso").calls("create users"), SizeIs(1)) << "what was there is kept";
+}
+
+TEST_F(SubscriptionManagerTest, ShowsAndPlansWithoutBeingStarted) {
+    {
+        auto manager = make(options({"contoso"}));
+        manager.start();
+        ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+        manager.stop();
+    }
+    auto changed = options({"contoso"});
+    changed.wanted.push_back(wanted("drive", "drives/d/root"));
+    auto manager = make(changed);
+    ASSERT_TRUE(manager.load());
+    const auto plans = manager.plan();
+    ASSERT_THAT(plans, SizeIs(1));
+    std::vector<std::string> lines;
+    for (const auto& step : plans[0].plan.steps)
+        lines.push_back(std::string(to_string(step.action)) + " " + step.name);
+    EXPECT_THAT(lines, ElementsAre("list ", "create drive", "keep contoso-inbox"));
+    const auto listed = manager.list();
+    EXPECT_EQ(listed[0].subscriptions.at(1).state, "planned");
+    EXPECT_THAT(graph("contoso").calls("list"), SizeIs(1)) << "looking asks nobody";
+}
+
+TEST_F(SubscriptionManagerTest, OnlyWhatIsNotWantedCanBeRemovedByHand) {
+    graphs_.emplace("contoso", std::make_shared<FakeGraph>(clock_));
+    graph("contoso").plant(
+        "theirs", {.resource = "users/y/events",
+                   .changes = "created",
+                   .notification_url = test::kUrl,
+                   .expires_at = kNow + 24h}
+    );
+    auto manager = make(options({"contoso"}));
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    (void)manager.apply();
+    ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
+    EXPECT_EQ(manager.remove("contoso-inbox").error().code, Errc::Conflict);
+    EXPECT_EQ(manager.remove("SUB-1").error().code, Errc::Conflict);
+    EXPECT_EQ(manager.remove("nothing").error().code, Errc::NotFound);
+    EXPECT_EQ(manager.renew("nothing").error().code, Errc::NotFound);
+    ASSERT_TRUE(manager.remove("theirs")) << "an orphan, by an operator's word";
+    EXPECT_TRUE(graph("contoso").wait_for_call("delete theirs"));
+    manager.stop();
+    EXPECT_THAT(graph("contoso").calls("delete"), SizeIs(1));
+}
+
+TEST_F(SubscriptionManagerTest, SilenceIsMeasuredFromTheLastArrivalOrTheStart) {
+    auto manager = make(options({"contoso"}));
+    clock_.advance(90s);
+    manager.refresh_metrics();
+    const std::string name =
+        "graphhook_subscription_silence_seconds{subscription=\"contoso-inbox\"}";
+    EXPECT_THAT(test::metrics_text(registry_), HasSubstr(name + " 90"));
+    manager.note_arrival("contoso-inbox", kNow + 60s);
+    manager.note_arrival("nobodys", kNow + 60s);
+    manager.refresh_metrics();
+    EXPECT_THAT(test::metrics_text(registry_), HasSubstr(name + " 30"));
+    auto none = options({"contoso"});
+    none.wanted.clear();
+    manager.reload(none);
+    manager.refresh_metrics();
+    EXPECT_THAT(test::metrics_text(registry_), Not(HasSubstr("contoso-inbox")));
+}
+
+TEST_F(SubscriptionManagerTest, OverHttpTheWholeWayWorks) {
+    test::Imposter world([&](const test::Imposter::Request& request) -> test::Imposter::Reply {
+        if (request.target.find("/oauth2/") != std::string::npos)
+            return {.body = R"({"expires_in":3600,"access_token":"tok"})"};
+        if (request.method == "GET") return {.body = R"({"value":[]})"};
+        return {
+            .status = 201,
+            .body = R"({"id":"sub-1","resource":"users/contoso/messages","changeType":"updated",)"
+                    R"("expirationDateTime":"2026-11-28T08:00:00Z"})"
+        };
+    });
+    auto all = options({"contoso"});
+    all.tenants[0].tenant_id = "t";
+    all.tenants[0].cloud.graph = world.url();
+    all.tenants[0].cloud.login = world.url();
+    SubscriptionManager manager(
+        all, {.table = table_, .clock = clock_, .metrics = metrics_, .random = random()}
+    );
+    manager.start();
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (manager.list()[0].subscriptions.at(0).state != "active" &&
+           std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    manager.stop();
+    EXPECT_EQ(table_.only("contoso-inbox", SubscriptionState::Active).graph_id, "sub-1");
+}
+
+}  // namespace
+}  // namespace graphhook::subscriptions
