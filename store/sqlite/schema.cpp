@@ -91,7 +91,7 @@ void set_pragmas(Connection& connection) {
     connection.exec(
         "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0;"
         "PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
-        "PRAGMA cell_size_check=ON"
+        "PRAGMA cell_size_check=ON; PRAGMA secure_delete=FAST"
     );
 }
 
