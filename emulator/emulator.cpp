@@ -105,6 +105,7 @@ Result<void> set_up_server_tls(
         if (!key) return key.error();
         pair = PemPair{std::move(*certificate), std::move(*key)};
     }
+    ::SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
     boost::system::error_code error;
     context.use_certificate_chain(asio::buffer(pair.certificate), error);
     if (error) return tls_error("the TLS certificate cannot be used", error);

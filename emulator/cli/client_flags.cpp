@@ -1,0 +1,213 @@
+#include "emulator/cli/flags.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <map>
+
+namespace graphhook::emulator::cli {
+namespace {
+
+void add_output(CLI::App& app, Output& output) {
+    app.add_option("-o,--output", output, "table or json")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, Output>{{"table", Output::Table}, {"json", Output::Json}}
+        ))
+        ->type_name("FORMAT");
+}
+
+CLI::App* add_client(
+    CLI::App& app, ClientFlags& flags, const std::string& name, const std::string& help
+) {
+    auto* command = app.add_subcommand(name, help);
+    command->add_option("--url", flags.target.url, "The running emulator")->capture_default_str();
+    command->add_option(
+        "--ca", flags.target.ca,
+        "PEM file that its certificate is checked with (default: ca.pem of --certificates-dir)"
+    );
+    command->add_option(
+        "--certificates-dir", flags.target.certificates_directory, "As given to serve"
+    );
+    add_output(*command, flags.output);
+    return command;
+}
+
+void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
+    auto* command =
+        add_client(app, flags, "change", "Make changes, of which subscribers are notified");
+    auto* kind = command->add_option(
+        "--kind", flags.kind, "All resources of this kind in turn; see graph-emulator kinds"
+    );
+    auto* resource = command->add_option("--resource", flags.resource, "This resource");
+    auto* subscription = command->add_option(
+        "--subscription", flags.subscription, "The resource of this subscription"
+    );
+    kind->excludes(resource)->excludes(subscription);
+    resource->excludes(subscription);
+    command->add_option("--change", flags.change, "created, updated or deleted")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"created", "updated", "deleted"}));
+    command->add_option("--count", flags.count, "How many")->capture_default_str();
+    command->add_option(
+        "--rate", flags.rate, "How many a second, as 200/s (default: as fast as they go out)"
+    );
+    command->add_option(
+        "--objects", flags.objects, "Go round so many objects (default: each change to another one)"
+    );
+    command->add_flag(
+        "--wait", flags.wait, "Until all notifications are accepted; exit code 1 if some are not"
+    );
+    command->callback([&flags, &action] {
+        if (flags.kind.empty() && flags.resource.empty() && flags.subscription.empty()) {
+            throw CLI::RequiredError("--kind, --resource or --subscription");
+        }
+        ChangeArguments arguments;
+        if (!flags.kind.empty()) arguments.request["kind"] = flags.kind;
+        if (!flags.resource.empty()) arguments.request["resource"] = flags.resource;
+        if (!flags.subscription.empty()) arguments.request["subscription"] = flags.subscription;
+        arguments.request["change"] = flags.change;
+        arguments.request["count"] = flags.count;
+        arguments.request["objects"] = flags.objects;
+        if (!flags.rate.empty()) {
+            const auto rate = parse_rate(flags.rate);
+            if (!rate) throw CLI::ValidationError("--rate", rate.error().detail);
+            arguments.request["rate"] = *rate;
+        }
+        arguments.wait = flags.wait;
+        action = [&flags, arguments] { return change(flags.target, arguments, flags.output); };
+    });
+}
+
+void add_lifecycle(CLI::App& app, ClientFlags& flags, Action& action) {
+    auto* command = add_client(app, flags, "lifecycle", "Send lifecycle notifications");
+    command
+        ->add_option(
+            "--event", flags.event, "missed, subscriptionRemoved or reauthorizationRequired"
+        )
+        ->required()
+        ->check(CLI::IsMember({"missed", "subscriptionRemoved", "reauthorizationRequired"}));
+    auto* one = command->add_option("--subscription", flags.subscription, "For this subscription");
+    auto* all = command->add_flag(
+        "--all", flags.all, "For all that have a lifecycle URL and whose kind sends the event"
+    );
+    one->excludes(all);
+    command->add_flag("--batch", flags.batch, "Several in one POST");
+    command->add_flag(
+        "--pause", flags.pause,
+        "With reauthorizationRequired: changes are lost until it is answered"
+    );
+    command->add_flag(
+        "--keep", flags.keep, "With subscriptionRemoved: keep the subscription nevertheless"
+    );
+    command->add_flag("--force", flags.force, "Also for kinds that do not send the event");
+    command->callback([&flags, &action] {
+        if (flags.subscription.empty() && !flags.all)
+            throw CLI::RequiredError("--subscription or --all");
+        boost::json::object request{{"event", flags.event}};
+        if (flags.all) request["all"] = true;
+        if (!flags.subscription.empty()) request["subscription"] = flags.subscription;
+        request["batch"] = flags.batch;
+        request["pause"] = flags.pause;
+        request["keep"] = flags.keep;
+        request["force"] = flags.force;
+        action = [&flags, request] { return lifecycle(flags.target, request, flags.output); };
+    });
+}
+
+void add_fault(CLI::App& app, ClientFlags& flags, Action& action) {
+    auto* fault = app.add_subcommand("fault", "Make something go wrong");
+    fault->require_subcommand(1);
+    auto* set = add_client(*fault, flags, "set", "Set a fault");
+    set->add_option(
+           "fault", flags.fault,
+           "throttle, server-error, slow, redirect, token-error, create-late, duplicate, reorder, "
+           "wrong-client-state, unknown-subscription or forget"
+    )
+        ->required()
+        ->check(CLI::IsMember(
+            {"throttle", "server-error", "slow", "redirect", "token-error", "create-late",
+             "duplicate", "reorder", "wrong-client-state", "unknown-subscription", "forget"}
+        ));
+    set->add_option("subscription", flags.subscription, "With forget: the subscription's id");
+    auto* count = set->add_option("--count", flags.count, "How many times; 0: until cleared")
+                      ->capture_default_str();
+    auto* after = set->add_option("--retry-after", flags.retry_after, "With throttle: seconds")
+                      ->capture_default_str();
+    auto* delay =
+        add_duration(*set, "--delay", flags.delay, "With slow (5s) and create-late (60s)");
+    auto* status = set->add_option("--status", flags.status, "With server-error: 400 to 599")
+                       ->capture_default_str();
+    auto* location = set->add_option("--location", flags.location, "With redirect: where to");
+    set->callback([&flags, &action, count, after, delay, status, location] {
+        if ((flags.fault == "forget") != !flags.subscription.empty())
+            throw CLI::RequiredError("forget and a subscription's id together");
+        boost::json::object request{{"fault", flags.fault}};
+        if (!flags.subscription.empty()) request["subscription"] = flags.subscription;
+        if (count->count() > 0) request["count"] = flags.count;
+        if (after->count() > 0) request["retryAfterSeconds"] = flags.retry_after;
+        if (delay->count() > 0) request["delayMilliseconds"] = flags.delay.count();
+        if (status->count() > 0) request["status"] = flags.status;
+        if (location->count() > 0) request["location"] = flags.location;
+        action = [&flags, request] { return set_fault(flags.target, request, flags.output); };
+    });
+    add_client(*fault, flags, "clear", "Clear all faults")->callback([&] {
+        action = [&flags] { return clear_faults(flags.target, flags.output); };
+    });
+    add_client(*fault, flags, "list", "Show the faults that are set")->callback([&] {
+        action = [&flags] { return list_faults(flags.target, flags.output); };
+    });
+}
+
+void add_looking(CLI::App& app, ClientFlags& flags, Action& action) {
+    add_client(app, flags, "status", "What was made, sent and accepted")->callback([&] {
+        action = [&flags] { return status(flags.target, flags.output); };
+    });
+    add_client(app, flags, "subscriptions", "The live subscriptions")->callback([&] {
+        action = [&flags] { return subscriptions(flags.target, flags.output); };
+    });
+    add_client(
+        app, flags, "changes", "The ledger: each change made, and what became of its notifications"
+    )
+        ->callback([&] { action = [&flags] { return changes(flags.target, flags.output); }; });
+    auto* clean = add_client(
+        app, flags, "reset", "Forget everything: subscriptions, queues, faults, counts, ledger"
+    );
+    clean->add_flag("--keep-subscriptions", flags.keep_subscriptions, "But the subscriptions");
+    clean->callback([&] {
+        action = [&flags] { return reset(flags.target, flags.keep_subscriptions, flags.output); };
+    });
+    auto* list = app.add_subcommand("kinds", "The kinds of resources that can be subscribed to");
+    add_output(*list, flags.output);
+    list->callback([&] { action = [&flags] { return kinds(flags.output); }; });
+    auto* made = app.add_subcommand(
+        "certificates", "Make ca.pem, receiver.crt and receiver.key, without serving"
+    );
+    made->add_option(
+        "--certificates-dir", flags.directory, "Where (default: ~/.local/share/graph-emulator)"
+    );
+    made->add_option(
+        "--receiver-host", flags.hosts, "One more name or address for the receiver (repeatable)"
+    );
+    made->callback([&] { action = [&flags] { return certificates(flags.directory, flags.hosts); }; }
+    );
+}
+
+}  // namespace
+
+ClientFlags::ClientFlags() {
+    // Not CLI11's own way: it would read them for subcommands that were not chosen, too, over what
+    // was given to the chosen one.
+    if (const char* url = std::getenv("GRAPH_EMULATOR_URL"); url != nullptr && *url != '\0')
+        target.url = url;
+    if (const char* ca = std::getenv("GRAPH_EMULATOR_CA"); ca != nullptr && *ca != '\0')
+        target.ca = ca;
+}
+
+void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action) {
+    add_change(app, flags, action);
+    add_lifecycle(app, flags, action);
+    add_fault(app, flags, action);
+    add_looking(app, flags, action);
+}
+
+}  // namespace graphhook::emulator::cli

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "emulator/cli/commands.hpp"
+#include "emulator/cli/serve.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace graphhook::emulator::cli {
+
+/// What the chosen subcommand does; its exit code.
+using Action = std::function<int()>;
+
+/// The options of `serve`; the variables live as long as the program.
+struct ServeFlags {
+    ServeArguments arguments;
+    std::string secret;
+    std::string secret_file;
+    std::string permissions;
+    std::string token_life = "3599s";
+    std::string log_format = "auto";
+    std::string log_level = "info";
+    bool no_validate_updates = false;
+    bool no_missed = false;
+};
+
+/// What the commands that speak to a running emulator read. GRAPH_EMULATOR_URL and
+/// GRAPH_EMULATOR_CA stand in for options not given.
+struct ClientFlags {
+    ClientFlags();
+    Target target;
+    Output output = Output::Table;
+    std::string kind;
+    std::string resource;
+    std::string subscription;
+    std::string change = "updated";
+    std::uint64_t count = 1;
+    std::string rate;
+    std::uint64_t objects = 0;
+    bool wait = false;
+    std::string event;
+    bool all = false;
+    bool batch = false;
+    bool pause = false;
+    bool keep = false;
+    bool force = false;
+    std::string fault;
+    std::uint64_t retry_after = 5;
+    std::chrono::milliseconds delay{0};
+    int status = 503;
+    std::string location;
+    bool keep_subscriptions = false;
+    std::string directory;
+    std::vector<std::string> hosts;
+};
+
+// Each adds subcommands to `app`; parsing then fills `flags` and sets `action`. All must outlive
+// the parsing and the action.
+void add_serve(CLI::App& app, ServeFlags& flags, Action& action);
+void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action);
+
+/// A duration such as 500ms, 3s or 10m; its present value is the default.
+CLI::Option* add_duration(
+    CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
+    const std::string& help
+);
+
+}  // namespace graphhook::emulator::cli
