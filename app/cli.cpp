@@ -15,28 +15,261 @@
 namespace graphhook::app {
 namespace {
 
-/// What is filled in while the command line is read.
+/// What is filled in while the command line is read; lives as long as the command runs.
 struct Arguments {
     std::string config;
-    std::function<ExitCode()> command;
+    std::string output = "table";
+    DeliveryFilter filter;
+    SelectionArguments selection;
+    std::string name;
+    std::uint64_t allow_delete = 0;
+    bool all = false;
+    std::function<ExitCode(const CommandContext&)> command;
+
+    [[nodiscard]] CommandContext context() const {
+        return {
+            config_path(config, process_environment()),
+            output == "json" ? OutputFormat::Json : OutputFormat::Table
+        };
+    }
 };
 
-std::string path_of(const Arguments& arguments) {
-    return config_path(arguments.config, process_environment());
+using Command = std::function<ExitCode(const CommandContext&)>;
+
+CLI::App* add(
+    CLI::App& parent, Arguments& arguments, const std::string& name, const std::string& what,
+    const std::string& examples, Command command
+) {
+    auto* sub = parent.add_subcommand(name, what);
+    sub->footer("Examples:\n" + examples);
+    sub->callback([&arguments, command = std::move(command)] { arguments.command = command; });
+    return sub;
 }
 
-void add_check(CLI::App& app, Arguments& arguments) {
-    auto* command = app.add_subcommand(
-        "check", "Checks the configuration and prints it as understood, secrets hidden"
+/// A command that only holds others.
+CLI::App* add_group(
+    CLI::App& app, const std::string& name, const std::string& what, const std::string& examples
+) {
+    auto* group = app.add_subcommand(name, what);
+    group->require_subcommand(1);
+    group->footer("Examples:\n" + examples);
+    return group;
+}
+
+void add_output(CLI::App* command, Arguments& arguments) {
+    command->add_option("--output", arguments.output, "How to print: table or json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->capture_default_str();
+}
+
+void add_name(CLI::App* command, Arguments& arguments, const std::string& what) {
+    command->add_option("NAME", arguments.name, what)->required();
+}
+
+void add_paging(CLI::App* command, Arguments& arguments) {
+    command->add_option("--handler", arguments.filter.handler, "Only of this handler");
+    command->add_option(
+        "--subscription", arguments.filter.subscription, "Only of this subscription"
     );
-    command->footer(
-        "Examples:\n  graphhook check\n  graphhook -c ./graphhook.yaml check\n\n"
-        "Everything that is wrong is said at once, as file:line:column: message. Exits 3 if "
-        "anything is."
+    command->add_option("--after", arguments.filter.after, "Only numbers above this");
+    command->add_option("--limit", arguments.filter.limit, "At most so many")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
+        ->capture_default_str();
+}
+
+void add_selection(CLI::App* command, Arguments& arguments) {
+    auto& selection = arguments.selection;
+    command->add_option("ID", selection.ids, "Numbers of notifications");
+    command->add_option("--handler", selection.handler, "Of this handler");
+    command->add_option(
+        "--since", selection.since, "Received since: 2h (ago), or an RFC 3339 time"
     );
-    command->callback([&arguments] {
-        arguments.command = [&arguments] { return check(path_of(arguments)); };
-    });
+    command->add_option("--until", selection.until, "Received before: likewise");
+}
+
+/// Exactly one way to say which: numbers, or a time, or all.
+void check_selection(CLI::App* command, const SelectionArguments& selection) {
+    const bool time = !selection.since.empty() || !selection.until.empty();
+    if (!selection.ids.empty() && (time || selection.all))
+        throw CLI::ValidationError(command->get_name(), "give numbers or a time, not both");
+    if (selection.ids.empty() && !time && !selection.all)
+        throw CLI::ValidationError(command->get_name(), "say which: numbers, or --since");
+}
+
+void add_top(CLI::App& app, Arguments& arguments) {
+    add(app, arguments, "serve", "Runs the service until SIGTERM; SIGHUP reloads the configuration",
+        "  graphhook serve\n  graphhook -c ./graphhook.yaml serve", serve);
+    add(app, arguments, "check",
+        "Checks the configuration and prints it as understood, secrets hidden",
+        "  graphhook check\n  graphhook -c ./graphhook.yaml check\n\nEverything that is wrong is "
+        "said at once, as file:line:column: message.",
+        check);
+    auto* replay =
+        add(app, arguments, "replay", "Hands over again what a handler had before",
+            "  graphhook replay --handler tickets --since 2h\n  graphhook replay --handler tickets "
+            "1041 "
+            "1042",
+            [&arguments](const CommandContext& context) {
+                return repair_deliveries(context, "replay", arguments.selection);
+            });
+    add_selection(replay, arguments);
+    add_output(replay, arguments);
+    replay->get_option("--handler")->required();
+    replay->final_callback([replay, &arguments] { check_selection(replay, arguments.selection); });
+}
+
+void add_subscriptions(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "subscriptions", "What is subscribed at Graph, what would change, and make it so",
+        "  graphhook subscriptions list\n  graphhook subscriptions plan\n  graphhook subscriptions "
+        "apply"
+    );
+    auto* list =
+        add(*group, arguments, "list", "What the store knows",
+            "  graphhook subscriptions list\n  graphhook subscriptions list --all --output json",
+            [&arguments](const CommandContext& context) {
+                return list_subscriptions(context, arguments.all);
+            });
+    list->add_flag("--all", arguments.all, "Retired ones too");
+    add_output(list, arguments);
+    auto* show =
+        add(*group, arguments, "show", "Everything about one, by its name or Graph's id",
+            "  graphhook subscriptions show support-inbox",
+            [&arguments](const CommandContext& context) {
+                return show_subscription(context, arguments.name);
+            });
+    add_name(show, arguments, "Configured name, or Graph's id");
+    add_output(show, arguments);
+    for (const bool apply : {false, true}) {
+        auto* command = add(
+            *group, arguments, apply ? "apply" : "plan",
+            apply ? "Makes it so now" : "What would be done now, and nothing of it",
+            apply ? "  graphhook subscriptions apply\n  graphhook subscriptions apply "
+                    "--allow-delete 40"
+                  : "  graphhook subscriptions plan\n  graphhook subscriptions plan --output json",
+            [&arguments, apply](const CommandContext& context) {
+                return apply ? apply_subscriptions(context, arguments.allow_delete)
+                             : plan_subscriptions(context, arguments.allow_delete);
+            }
+        );
+        command->add_option(
+            "--allow-delete", arguments.allow_delete, "So many removals beyond what an hour takes"
+        );
+        add_output(command, arguments);
+    }
+    auto* renew =
+        add(*group, arguments, "renew", "Renews one now",
+            "  graphhook subscriptions renew support-inbox",
+            [&arguments](const CommandContext& context) {
+                return renew_subscription(context, arguments.name);
+            });
+    add_name(renew, arguments, "Configured name");
+    add_output(renew, arguments);
+    auto* remove =
+        add(*group, arguments, "delete", "Deletes one that is no longer wanted, or an orphan",
+            "  graphhook subscriptions delete old-inbox\n  graphhook subscriptions delete "
+            "7f105c7d-2dc5-4530-97cd-4e7ae6534c07",
+            [&arguments](const CommandContext& context) {
+                return delete_subscription(context, arguments.name);
+            });
+    add_name(remove, arguments, "Name it had, or Graph's id");
+    add_output(remove, arguments);
+}
+
+void add_deliveries(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "deliveries", "Notifications on their way to handlers",
+        "  graphhook deliveries list --handler tickets --state retrying\n  graphhook deliveries "
+        "show 1041"
+    );
+    auto* list =
+        add(*group, arguments, "list", "What is stored, oldest first",
+            "  graphhook deliveries list --state waiting\n  graphhook deliveries list --after 1041 "
+            "--limit 20 --output json",
+            [&arguments](const CommandContext& context) {
+                return list_deliveries(context, arguments.filter);
+            });
+    add_paging(list, arguments);
+    list->add_option("--state", arguments.filter.state, "Only in this state")
+        ->check(CLI::IsMember({"waiting", "leased", "retrying", "behind", "dead", "done"}));
+    add_output(list, arguments);
+    auto* show =
+        add(*group, arguments, "show", "A notification, its item, and its deliveries",
+            "  graphhook deliveries show 1041 --output json",
+            [&arguments](const CommandContext& context) {
+                return show_delivery(context, arguments.name);
+            });
+    show->add_option("ID", arguments.name, "Its number")->required();
+    add_output(show, arguments);
+}
+
+void add_dead_letters(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "dead-letters", "Deliveries that were given up",
+        "  graphhook dead-letters list\n  graphhook dead-letters replay --handler tickets --all"
+    );
+    auto* list =
+        add(*group, arguments, "list", "Which, and why",
+            "  graphhook dead-letters list --handler tickets --output json",
+            [&arguments](const CommandContext& context) {
+                auto filter = arguments.filter;
+                filter.state = "dead";
+                return list_deliveries(context, filter);
+            });
+    add_paging(list, arguments);
+    add_output(list, arguments);
+    auto* show =
+        add(*group, arguments, "show", "One, with its item", "  graphhook dead-letters show 1041",
+            [&arguments](const CommandContext& context) {
+                return show_delivery(context, arguments.name);
+            });
+    show->add_option("ID", arguments.name, "Its number")->required();
+    add_output(show, arguments);
+    for (const bool replay : {true, false}) {
+        auto* command =
+            add(*group, arguments, replay ? "replay" : "drop",
+                replay ? "Hands them over again" : "Forgets them for good",
+                replay
+                    ? "  graphhook dead-letters replay 1041 1042\n  graphhook dead-letters replay "
+                      "--handler tickets --all"
+                    : "  graphhook dead-letters drop 1041\n  graphhook dead-letters drop --until "
+                      "720h",
+                [&arguments, replay](const CommandContext& context) {
+                    return repair_deliveries(
+                        context, replay ? "dead-letters/replay" : "dead-letters/drop",
+                        arguments.selection
+                    );
+                });
+        add_selection(command, arguments);
+        command->add_flag("--all", arguments.selection.all, "All of them");
+        add_output(command, arguments);
+        command->final_callback([command, &arguments] {
+            check_selection(command, arguments.selection);
+        });
+    }
+}
+
+void add_handlers(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "handlers", "Who gets notifications, and how far they are",
+        "  graphhook handlers list\n  graphhook handlers pause tickets"
+    );
+    auto* list =
+        add(*group, arguments, "list", "Backlog and dead letters of each",
+            "  graphhook handlers list --output json", list_handlers);
+    add_output(list, arguments);
+    for (const bool pause : {true, false}) {
+        auto* command =
+            add(*group, arguments, pause ? "pause" : "resume",
+                pause ? "Hands over nothing more to it, also after a restart" : "Hands over again",
+                pause ? "  graphhook handlers pause tickets"
+                      : "  graphhook handlers resume tickets",
+                [&arguments, pause](const CommandContext& context) {
+                    return pause_handler(context, arguments.name, pause);
+                });
+        add_name(command, arguments, "Configured name");
+        add_output(command, arguments);
+    }
 }
 
 }  // namespace
@@ -50,6 +283,8 @@ int run(int argc, const char* const* argv) {
     app.fallthrough();
     app.footer(
         "Examples:\n  graphhook check\n  graphhook serve\n  graphhook dead-letters list\n\n"
+        "Commands that only read work while 'serve' is down; those that change something are asked "
+        "of it.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration or store refused.\n"
         "'graphhook COMMAND --help' says more."
     );
@@ -59,14 +294,18 @@ int run(int argc, const char* const* argv) {
            "Configuration file (else GRAPHHOOK_CONFIG, else /etc/graphhook/graphhook.yaml)"
     )
         ->type_name("FILE");
-    add_check(app, arguments);
+    add_top(app, arguments);
+    add_subscriptions(app, arguments);
+    add_deliveries(app, arguments);
+    add_dead_letters(app, arguments);
+    add_handlers(app, arguments);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error, std::cout, std::cerr) == 0 ? kDone : kWrongUsage;
     }
     try {
-        return arguments.command();
+        return arguments.command(arguments.context());
     } catch (const std::exception& error) {
         std::cerr << "graphhook: " << error.what() << '\n';
         return kFailed;

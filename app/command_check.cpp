@@ -6,8 +6,8 @@
 
 namespace graphhook::app {
 
-ExitCode check(const std::string& config_path) {
-    const auto loaded = load_config(config_path);
+ExitCode check(const CommandContext& context) {
+    const auto loaded = load_config(context.config_path);
     for (const auto& problem : loaded.parsed.problems)
         std::cerr << to_string(problem, loaded.path) << '\n';
     if (!loaded.parsed.config) {

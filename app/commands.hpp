@@ -2,12 +2,58 @@
 
 #include "app/cli.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace graphhook::app {
 
+enum class OutputFormat { Table, Json };
+
+/// What every command is told.
+struct CommandContext {
+    std::string config_path;
+    OutputFormat output = OutputFormat::Table;
+};
+
+/// `serve`: runs the service until a signal ends it.
+ExitCode serve(const CommandContext& context);
+
 /// `check`: what is wrong on standard error; without errors the configuration as understood on
 /// standard output.
-ExitCode check(const std::string& config_path);
+ExitCode check(const CommandContext& context);
+
+// --- What only reads: from the store's file, whether `serve` runs or not.
+
+struct DeliveryFilter {
+    std::string handler, state, subscription;
+    std::int64_t after = 0;
+    std::uint64_t limit = 100;
+};
+ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& filter);
+ExitCode show_delivery(const CommandContext& context, const std::string& id);
+ExitCode list_handlers(const CommandContext& context);
+ExitCode list_subscriptions(const CommandContext& context, bool all);
+ExitCode show_subscription(const CommandContext& context, const std::string& name);
+/// Asks a running `serve`, which knows Graph's list; without one it plans from the store alone.
+ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete);
+
+// --- What changes something: asked of the running `serve`.
+
+/// Which deliveries a repair is about.
+struct SelectionArguments {
+    std::string handler, since, until;
+    std::vector<std::string> ids;
+    bool all = false;
+};
+/// `what`: "replay", "dead-letters/replay", "dead-letters/drop".
+ExitCode repair_deliveries(
+    const CommandContext& context, const std::string& what, const SelectionArguments& selection
+);
+ExitCode pause_handler(const CommandContext& context, const std::string& name, bool pause);
+ExitCode apply_subscriptions(const CommandContext& context, std::uint64_t allow_delete);
+ExitCode renew_subscription(const CommandContext& context, const std::string& name);
+ExitCode delete_subscription(const CommandContext& context, const std::string& name_or_id);
 
 }  // namespace graphhook::app

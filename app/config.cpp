@@ -104,7 +104,9 @@ void fill_receiver(const Fill& section, receiver::ReceiverOptions& out) {
 }
 
 void fill_admin(const Fill& section, receiver::AdminOptions& out) {
-    section("listen", out.listen)("socket", out.socket)("tokens_file", out.tokens_file);
+    section("listen", out.listen)("socket", out.socket)("tokens_file", out.tokens_file)(
+        "hosts", out.hosts
+    );
     fill_tls(section, out.tls);
 }
 
@@ -146,6 +148,7 @@ void fill_subscriptions(const Reading& reading, Config& config) {
         section("tenant_id", tenant.tenant_id)("client_id", tenant.client_id);
         section.below("credential")("client_secret", tenant.client_secret);
         tenant.cloud = cloud_of(section);
+        config.receiver.tenant_ids[name] = tenant.tenant_id;
         out.tenants.push_back(std::move(tenant));
     }
     for (const auto& name : names_below(reading, "subscriptions")) {
@@ -216,34 +219,57 @@ void fill_handlers(const Reading& reading, Config& config) {
     }
 }
 
+Config fill(
+    const std::string& text, const EnvironmentLookup& environment, const FileReader& files
+) {
+    Config config;
+    config.reading = read_config(text, environment, files);
+    const Fill root(config.reading, "");
+    fill_receiver(root.below("receiver"), config.receiver);
+    fill_admin(root.below("admin"), config.admin);
+    fill_store(root.below("store"), config.store);
+    fill_subscriptions(config.reading, config);
+    fill_handlers(config.reading, config);
+    root.below("log")("level", config.log.level)("format", config.log.format);
+    return config;
+}
+
+/// Of each key and of keys together, in the order of the file.
+std::vector<Problem> problems_of(const Config& config) {
+    auto problems = config.reading.problems;
+    auto more = check_references(config);
+    problems.insert(problems.end(), more.begin(), more.end());
+    std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+        return std::tie(a.at.line, a.at.column, a.message) <
+               std::tie(b.at.line, b.at.column, b.message);
+    });
+    return problems;
+}
+
 }  // namespace
 
 Parsed parse_config(
     const std::string& text, const EnvironmentLookup& environment, const FileReader& files
 ) {
-    Parsed parsed;
-    Config config;
-    config.reading = read_config(text, environment, files);
-    const auto& reading = config.reading;
-    const Fill root(reading, "");
-    fill_receiver(root.below("receiver"), config.receiver);
-    fill_admin(root.below("admin"), config.admin);
-    fill_store(root.below("store"), config.store);
-    fill_subscriptions(reading, config);
-    fill_handlers(reading, config);
-    root.below("log")("level", config.log.level)("format", config.log.format);
+    Parsed parsed{fill(text, environment, files), {}};
+    parsed.problems = problems_of(*parsed.config);
+    if (!is_sound(parsed.problems)) parsed.config.reset();
+    return parsed;
+}
 
-    parsed.problems = reading.problems;
-    auto more = check_references(config);
-    parsed.problems.insert(parsed.problems.end(), more.begin(), more.end());
-    std::sort(
-        parsed.problems.begin(), parsed.problems.end(),
-        [](const Problem& a, const Problem& b) {
-            return std::tie(a.at.line, a.at.column, a.message) <
-                   std::tie(b.at.line, b.at.column, b.message);
-        }
-    );
-    if (is_sound(parsed.problems)) parsed.config = std::move(config);
+Parsed parse_for_tools(const std::string& text, const EnvironmentLookup& environment) {
+    Parsed parsed{
+        fill(
+            text, environment,
+            [](const std::string&) -> Result<std::string> { return std::string("not read"); }
+        ),
+        {}
+    };
+    parsed.problems = problems_of(*parsed.config);
+    const auto& reading = parsed.config->reading;
+    const auto* url = reading.find("store.url");
+    const auto* socket = reading.find("admin.socket");
+    if (url == nullptr || !url->sound || socket == nullptr || !socket->sound) parsed.config.reset();
     return parsed;
 }
 

@@ -42,9 +42,17 @@ struct Parsed {
     const std::string& text, const EnvironmentLookup& environment, const FileReader& files
 );
 
+/// For commands that look and repair: reads no files, so that nobody needs to be allowed to read
+/// secrets for it, and gives the configuration if `store.url` and `admin.socket` are sound,
+/// whatever is wrong elsewhere.
+[[nodiscard]] Parsed parse_for_tools(const std::string& text, const EnvironmentLookup& environment);
+
 /// The configuration as it is understood, as YAML with every default written out and secrets
 /// hidden.
 std::string print_config(const Config& config);
+
+/// Whether everything below `path` ("handlers.audit") is the same in both, secrets included.
+bool same_below(const Config& a, const Config& b, const std::string& path);
 
 /// The paths of keys that differ and need a restart: a reload that brings any is refused.
 std::vector<std::string> changed_needing_restart(const Config& before, const Config& after);

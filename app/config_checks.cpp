@@ -2,6 +2,8 @@
 
 #include "app/nearest.hpp"
 #include "app/scalar.hpp"
+#include "core/time_text.hpp"
+#include "subscriptions/catalog.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -143,6 +145,7 @@ class Checks {
             known_names(path + ".tenant", "tenants");
             known_names(path + ".handlers", "handlers");
             resource(path + ".resource", wanted.resource);
+            kind(path, wanted);
             if (!is_handled(wanted)) {
                 error(
                     path, "'{}' has no handler: name one in 'handlers', or route it to one", path
@@ -175,6 +178,55 @@ class Checks {
                        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
                    })) {
             error(path, "'{}' is over 2,048 bytes long or holds control characters", path);
+        }
+    }
+
+    /// What Graph would say no to, as far as the catalog of kinds knows.
+    void kind(const std::string& path, const subscriptions::WantedSubscription& wanted) {
+        const subscriptions::Kind* kind = nullptr;
+        if (!wanted.kind.empty()) {
+            kind = subscriptions::kind_named(wanted.kind);
+            if (kind == nullptr) {
+                std::vector<std::string_view> known;
+                for (const auto& one : subscriptions::catalog()) known.push_back(one.name);
+                const auto best = nearest(wanted.kind, known);
+                error(
+                    path + ".kind", "'{}.kind': there is no kind '{}'{}", path,
+                    for_message(wanted.kind),
+                    best.empty() ? std::string() : fmt::format(", did you mean '{}'?", best)
+                );
+            }
+        } else if (!wanted.resource.empty()) {
+            kind = subscriptions::recognise(wanted.resource);
+            if (kind == nullptr) {
+                warn(
+                    path + ".resource",
+                    "'{}' is of no kind that is known here; 'kind' may name one", path
+                );
+            }
+        }
+        if (subscriptions::is_about_me(wanted.resource)) {
+            error(path + ".resource", "'{}': an application is nobody, so it has no 'me'", path);
+        }
+        if (kind == nullptr) return;
+        if (!kind->app_only || kind->needs == subscriptions::Needs::ResourceData) {
+            error(
+                path + ".resource", "'{}': an application can not subscribe to a {} this way", path,
+                kind->name
+            );
+        }
+        for (const auto& change : wanted.changes) {
+            const auto bit = subscriptions::change_bit(change);
+            if (bit != 0 && (kind->changes & bit) == 0)
+                error(
+                    path + ".changes", "'{}': Graph tells no '{}' of a {}", path, change, kind->name
+                );
+        }
+        if (wanted.life && *wanted.life > kind->longest) {
+            error(
+                path + ".life", "'{}.life': Graph grants a {} at most {}", path, kind->name,
+                duration_text(kind->longest)
+            );
         }
     }
 

@@ -146,6 +146,24 @@ std::string print_config(const Config& config) {
     return Printer(config.reading).print();
 }
 
+bool same_below(const Config& a, const Config& b, const std::string& path) {
+    const auto covers = [&path](const Reading& one, const Reading& other) {
+        const auto prefix = path + ".";
+        for (auto value = one.values.lower_bound(prefix);
+             value != one.values.end() && value->first.starts_with(prefix); ++value) {
+            const auto* twin = other.find(value->first);
+            if (twin == nullptr || !same(value->second, *twin)) return false;
+        }
+        for (auto count = one.counts.lower_bound(prefix);
+             count != one.counts.end() && count->first.starts_with(prefix); ++count) {
+            const auto twin = other.counts.find(count->first);
+            if (twin == other.counts.end() || twin->second != count->second) return false;
+        }
+        return one.sections.contains(path) == other.sections.contains(path);
+    };
+    return covers(a.reading, b.reading) && covers(b.reading, a.reading);
+}
+
 std::vector<std::string> changed_needing_restart(const Config& before, const Config& after) {
     std::set<std::string> changed;
     const auto compare = [&](const Reading& one, const Reading& other) {

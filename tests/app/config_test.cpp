@@ -470,7 +470,7 @@ TEST_F(ConfigTest, AReloadTellsWhatNeedsARestart) {
     EXPECT_THAT(changed_needing_restart(before, before), IsEmpty());
     EXPECT_THAT(
         changed_needing_restart(
-            before, after("  listen: 127.0.0.1:0\n  limits: {items: 5}\nlog: {level: debug}\n"
+            before, after("  listen: 127.0.0.1:0\n  limits: {idle: 5s}\nlog: {level: debug}\n"
                           "handlers: {h: {type: log, routes: [{}]}}\n")
         ),
         IsEmpty()

@@ -1,0 +1,249 @@
+#include "app/api.hpp"
+
+#include "app/json_views.hpp"
+#include "app/repairs.hpp"
+#include "core/log.hpp"
+#include "core/time_text.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace graphhook::app {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostRows = 10'000;
+
+unsigned status_of(Errc code) {
+    switch (code) {
+        case Errc::BadInput:
+            return 400;
+        case Errc::NotFound:
+            return 404;
+        case Errc::Conflict:
+        case Errc::Refused:
+            return 409;
+        case Errc::Busy:
+        case Errc::Full:
+        case Errc::Aborted:
+            return 503;
+        default:
+            return 500;
+    }
+}
+
+ApiReply refusal(unsigned status, std::string why) {
+    return {status, json::object{{"error", std::move(why)}}};
+}
+
+ApiReply refusal(const Error& error) {
+    return refusal(
+        status_of(error.code),
+        error.detail.empty() ? std::string(to_string(error.code)) : error.detail
+    );
+}
+
+ApiReply not_found() {
+    return refusal(404, "there is nothing here");
+}
+
+Result<std::uint64_t> number_or(const std::string& text, std::uint64_t fallback) {
+    if (text.empty()) return fallback;
+    std::uint64_t value = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error != std::errc{} || end != last || value > 1'000'000'000'000)
+        return fail(Errc::BadInput, fmt::format("'{}' is not a number", for_log(text, 40)));
+    return value;
+}
+
+}  // namespace
+
+ApiReply Api::answer(const ApiRequest& request) {
+    const auto url = boost::urls::parse_origin_form(request.target);
+    if (url.has_error()) return refusal(400, "the target is no path");
+    Segments path;
+    for (const auto& segment : url->segments()) path.emplace_back(segment);
+    if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return not_found();
+    path.erase(path.begin(), path.begin() + 2);
+    const auto params = url->params();
+    const Query query = [&params](std::string_view name) -> std::string {
+        const auto found = params.find(name);
+        return found == params.end() ? std::string() : std::string((*found).value);
+    };
+    if (!is_repair(request.method)) return get(path, query);
+    if (!request.may_repair) return refusal(403, "this token may read only");
+    ApiReply reply;
+    if (request.method == "DELETE" && path.size() == 2 && path[0] == "subscriptions") {
+        const auto removed = parts_.subscriptions.remove(path[1]);
+        reply =
+            removed ? ApiReply{202, json::object{{"deleting", path[1]}}} : refusal(removed.error());
+    } else if (request.method == "POST") {
+        boost::system::error_code error;
+        json::value body = json::object();
+        if (!request.body.empty()) body = json::parse(request.body, error);
+        reply = error ? refusal(400, "the body is not JSON") : post(path, body);
+    } else {
+        return refusal(405, "only GET, POST and DELETE are known here");
+    }
+    log().info(
+        "repair who={} method={} path={} body={} status={}", for_log(request.who), request.method,
+        for_log(request.target), for_log(request.body, 500), reply.status
+    );
+    return reply;
+}
+
+ApiReply Api::get(const Segments& path, const Query& query) {
+    if (path[0] == "status" && path.size() == 1) return status();
+    if (path[0] == "subscriptions" && path.size() == 1) {
+        json::array rows;
+        for (const auto& tenant : parts_.subscriptions.list()) {
+            for (const auto& one : tenant.subscriptions) rows.push_back(to_json(one));
+        }
+        return {200, std::move(rows)};
+    }
+    if (path[0] == "subscriptions" && path.size() == 2) return show_subscription(path[1]);
+    if (path[0] == "plan" && path.size() == 1) {
+        const auto allow = number_or(query("allow_delete"), 0);
+        if (!allow) return refusal(allow.error());
+        return {200, to_json(parts_.subscriptions.plan(static_cast<std::size_t>(*allow)))};
+    }
+    if (path[0] == "deliveries" && path.size() == 1) return list_deliveries(query, false);
+    if (path[0] == "dead-letters" && path.size() == 1) return list_deliveries(query, true);
+    if (path[0] == "notifications" && path.size() == 2) {
+        const auto id = parse_id(path[1]);
+        if (!id) return refusal(id.error());
+        using Shown = store::StoredNotification;
+        const auto shown = wait_for<Shown>([&](Completion<Shown> done) {
+            parts_.store.show(*id, std::move(done));
+        });
+        if (!shown) return refusal(shown.error());
+        return {200, to_json(*shown)};
+    }
+    if (path[0] == "handlers" && path.size() == 1) {
+        const auto stats = wait_for<store::StoreStats>([&](Completion<store::StoreStats> done) {
+            parts_.store.stats(std::move(done));
+        });
+        if (!stats) return refusal(stats.error());
+        return {200, to_json(*stats, parts_.clock.system_now()).at("handlers")};
+    }
+    if (path[0] == "refused" && path.size() == 1) {
+        using Bodies = std::vector<store::RefusedBody>;
+        const auto bodies = wait_for<Bodies>([&](Completion<Bodies> done) {
+            parts_.store.refused(std::move(done));
+        });
+        if (!bodies) return refusal(bodies.error());
+        return {200, to_json_array(*bodies)};
+    }
+    return not_found();
+}
+
+ApiReply Api::post(const Segments& path, const json::value& body) {
+    if (path[0] == "replay" && path.size() == 1) return move_deliveries("replay", body);
+    if (path[0] == "dead-letters" && path.size() == 2 && (path[1] == "replay" || path[1] == "drop"))
+        return move_deliveries("dead-letters/" + path[1], body);
+    if (path[0] == "handlers" && path.size() == 3 && (path[2] == "pause" || path[2] == "resume"))
+        return pause(path[1], path[2] == "pause");
+    if (path[0] == "apply" && path.size() == 1) {
+        const auto allow = parse_allow_delete(body);
+        if (!allow) return refusal(allow.error());
+        return {202, json::object{{"plan", to_json(parts_.subscriptions.apply(*allow))}}};
+    }
+    if (path[0] == "subscriptions" && path.size() == 3 && path[2] == "renew") {
+        const auto renewed = parts_.subscriptions.renew(path[1]);
+        if (!renewed) return refusal(renewed.error());
+        return {202, json::object{{"renewing", path[1]}}};
+    }
+    return not_found();
+}
+
+ApiReply Api::status() {
+    const auto now = parts_.clock.system_now();
+    const auto stats = wait_for<store::StoreStats>([&](Completion<store::StoreStats> done) {
+        parts_.store.stats(std::move(done));
+    });
+    json::array tenants;
+    for (const auto& tenant : parts_.subscriptions.list()) tenants.push_back(to_json(tenant));
+    json::value store = nullptr;
+    if (stats) store = to_json(*stats, now);
+    return {
+        200,
+        json::object{
+            {"version", GRAPHHOOK_VERSION},
+            {"state", parts_.state()},
+            {"started_at", to_text(parts_.started_at)},
+            {"now", to_text(now)},
+            {"store", std::move(store)},
+            {"tenants", std::move(tenants)},
+        }
+    };
+}
+
+ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
+    store::DeliveryQuery wanted;
+    if (auto handler = query("handler"); !handler.empty()) wanted.handler = std::move(handler);
+    if (auto name = query("subscription"); !name.empty()) wanted.subscription = std::move(name);
+    const auto state = only_dead ? std::string("dead") : query("state");
+    if (!state.empty()) {
+        wanted.state = store::delivery_state(state);
+        if (!wanted.state) return refusal(400, "'state' is no state of a delivery");
+    }
+    const auto after = number_or(query("after"), 0);
+    if (!after) return refusal(after.error());
+    const auto limit = number_or(query("limit"), 100);
+    if (!limit) return refusal(limit.error());
+    wanted.after.value = static_cast<std::int64_t>(*after);
+    wanted.limit = std::clamp<std::size_t>(static_cast<std::size_t>(*limit), 1, kMostRows);
+    using Rows = std::vector<store::DeliveryRow>;
+    const auto rows =
+        wait_for<Rows>([&](Completion<Rows> done) { parts_.store.list(wanted, std::move(done)); });
+    if (!rows) return refusal(rows.error());
+    return {200, to_json_array(*rows)};
+}
+
+ApiReply Api::show_subscription(const std::string& name) {
+    json::array rows;
+    for (const auto& tenant : parts_.subscriptions.list()) {
+        for (const auto& one : tenant.subscriptions) {
+            if (one.name == name || (!name.empty() && one.graph_id == name))
+                rows.push_back(to_json(one));
+        }
+    }
+    if (rows.empty()) return refusal(404, "there is no such subscription");
+    return {200, std::move(rows)};
+}
+
+ApiReply Api::move_deliveries(const std::string& what, const json::value& body) {
+    const auto selection = parse_selection(body, parts_.clock.system_now(), what == "replay");
+    if (!selection) return refusal(selection.error());
+    const auto moved = wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+        if (what == "replay") {
+            parts_.store.replay(*selection, std::move(done));
+        } else if (what == "dead-letters/replay") {
+            parts_.store.replay_dead(*selection, std::move(done));
+        } else {
+            parts_.store.drop_dead(*selection, std::move(done));
+        }
+    });
+    if (!moved) return refusal(moved.error());
+    return {200, json::object{{what == "dead-letters/drop" ? "dropped" : "replayed", *moved}}};
+}
+
+ApiReply Api::pause(const std::string& handler, bool paused) {
+    const auto done = wait_for<std::monostate>([&](Completion<std::monostate> completion) {
+        parts_.store.pause(handler, paused, std::move(completion));
+    });
+    if (!done) return refusal(done.error());
+    return {200, json::object{{"handler", handler}, {"paused", paused}}};
+}
+
+}  // namespace graphhook::app
