@@ -100,19 +100,23 @@ void SubscriptionManager::start() {
     const std::lock_guard lock(mutex_);
     if (started_) return;
     started_ = true;
-    for (const auto& slot : slots_) {
-        slot->thread = std::jthread([this, raw = slot.get()](const std::stop_token& stop) {
-            run(*raw, stop);
-        });
-    }
+    for (const auto& slot : slots_) start(*slot);
+}
+
+void SubscriptionManager::start(Slot& slot) {
+    slot.thread = std::jthread([this, &slot](const std::stop_token& stop) { run(slot, stop); });
 }
 
 void SubscriptionManager::stop() {
-    const std::lock_guard lock(mutex_);
-    if (!started_) return;
-    started_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        started_ = false;
+    }
+    // Without the lock: others may still ask. Only this caller's thread changes slots_.
     for (const auto& slot : slots_) slot->thread.request_stop();
-    for (const auto& slot : slots_) slot->thread.join();
+    for (const auto& slot : slots_) {
+        if (slot->thread.joinable()) slot->thread.join();
+    }
 }
 
 void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
@@ -142,6 +146,16 @@ void SubscriptionManager::nudge() {
 }
 
 void SubscriptionManager::reload(SubscriptionsOptions options) {
+    const auto now_of = [&options](const std::string& name) -> const Tenant* {
+        const auto found = std::ranges::find(options.tenants, name, &Tenant::name);
+        return found == options.tenants.end() ? nullptr : &*found;
+    };
+    // Two must never write the same records: what ends, ends first (and without the lock, as
+    // above).
+    for (const auto& slot : slots_) {
+        const Tenant* now = now_of(slot->tenant.name);
+        if (now == nullptr || !same(slot->tenant, *now)) slot->thread = {};
+    }
     const std::lock_guard lock(mutex_);
     options_ = std::move(options);
     watch(options_);
@@ -155,18 +169,8 @@ void SubscriptionManager::reload(SubscriptionsOptions options) {
             kept.push_back(std::move(*found));
             continue;
         }
-        if (found != slots_.end()) {
-            (*found)->thread = {
-            };  // asks it to stop and waits: two must never write the same records
-            found->reset();
-        }
         kept.push_back(make_slot(tenant));
-        if (started_) {
-            kept.back()->thread =
-                std::jthread([this, raw = kept.back().get()](const std::stop_token& stop) {
-                    run(*raw, stop);
-                });
-        }
+        if (started_) start(*kept.back());
     }
     slots_ = std::move(kept);
 }
@@ -208,7 +212,9 @@ void SubscriptionManager::note_arrival(std::string_view name, SystemTime at) {
 }
 
 void SubscriptionManager::expiry_seen(std::string_view graph_id, SystemTime expires_at) {
-    const std::lock_guard lock(mutex_);
+    // A hint that comes at a bad moment is let go: the next item brings it again.
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return;
     for (const auto& slot : slots_) {
         if (slot->worker->expiry_seen(graph_id, expires_at)) slot->nudge();
     }

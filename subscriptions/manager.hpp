@@ -28,8 +28,8 @@ namespace graphhook::subscriptions {
 ///
 /// Operation: a thread for each tenant makes Graph's subscriptions what they are wanted to be: at
 /// the start, when something is due, and when nudged. One tenant's trouble never delays another.
-/// Threads: any, for every function but start, stop and the destructor, which belong to one. Only
-/// `start` and `stop` block, and `reload` where a tenant's credential changed.
+/// Threads: any, for every function but start, stop, reload and the destructor, which belong to
+/// one. Only `stop` blocks, and `reload` where a tenant's credential changed, for about a second.
 /// Order: start it after the listener answers handshakes; stop it before the store goes.
 class SubscriptionManager {
   public:
@@ -64,6 +64,7 @@ class SubscriptionManager {
     /// A notification of the subscription of that configured name arrived. Cheap.
     void note_arrival(std::string_view name, SystemTime at);
     /// An item said when its subscription ends: may bring a check forward, never postpones one.
+    /// Never waits, so fit for network threads.
     void expiry_seen(std::string_view graph_id, SystemTime expires_at);
 
     [[nodiscard]] std::vector<TenantStatus> list() const;
@@ -88,6 +89,7 @@ class SubscriptionManager {
   private:
     struct Slot;
     std::unique_ptr<Slot> make_slot(const Tenant& tenant) const;
+    void start(Slot& slot);
     void run(Slot& slot, const std::stop_token& stop);
     void watch(const SubscriptionsOptions& options);
 

@@ -98,7 +98,8 @@ bool TenantWorker::take(const LifecycleEvent& event) {
 }
 
 bool TenantWorker::expiry_seen(std::string_view graph_id, SystemTime expires_at) {
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
     for (const auto& record : state_.records) {
         if (record.state != SubscriptionState::Active ||
             id_key(record.graph_id) != id_key(graph_id))

@@ -52,7 +52,8 @@ class TenantWorker {
     bool set_options(const SubscriptionsOptions& options);
     /// A lifecycle notification. True: something is to be done.
     bool take(const LifecycleEvent& event);
-    /// An item told an expiry. True: it is earlier than Graph's API said, so a check is due.
+    /// An item told an expiry. True: it is earlier than Graph's API said, so a check is due. Never
+    /// waits: a hint at a bad moment is let go.
     bool expiry_seen(std::string_view graph_id, SystemTime expires_at);
     /// The next removals beyond the hour's quota, and a fresh list first.
     void allow_delete(std::size_t count);
