@@ -1,0 +1,457 @@
+// Breaks the disk at every step of a workload, brings it back, and looks at what is there.
+
+#include "tests/store/fault_vfs.hpp"
+#include "tests/store/store_fixture.hpp"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace graphhook::store {
+namespace {
+
+using namespace std::chrono_literals;
+using Fault = FaultDisk::Fault;
+
+/// What is known of something asked for: not asked, asked but unanswered or failed, acknowledged.
+enum class Word : std::uint8_t { No, Maybe, Yes };
+
+struct Fate {
+    std::string key;
+    std::size_t call = 0;
+    Word stored = Word::No, done = Word::No, dead = Word::No;
+    bool retried = false;
+};
+
+/// A store on a breaking disk, a workload, and the record of what was promised.
+class Trial {
+  public:
+    Trial() {
+        options_.url = "sqlite:" + dir_.file("store.db");
+        options_.vfs = disk.name();
+        options_.reserve = 0;
+        options_.wal_bytes = 512u << 10;  // checkpoints from 64 KiB on
+        options_.retain = 30min;
+        options_.on_failed = [this](const Error&) { ++failures; };
+    }
+
+    bool open() {
+        store_.reset();
+        registry_ = std::make_unique<prometheus::Registry>();
+        metrics_ = std::make_unique<Metrics>(*registry_);
+        auto opened = open_store(options_, clock_, *metrics_);
+        if (!opened) return false;
+        store_ = std::move(*opened);
+        disk.directory_synced();  // as open_store() did, outside of SQLite
+        return true;
+    }
+    void close() { store_.reset(); }
+
+    /// Goes on as far as it gets.
+    void work(int rounds) {
+        if (!open()) return;
+        if (!attach()) return;
+        for (int round = 0; round < rounds; ++round) {
+            append({"a", "b", "a", "c"}, round % 5 == 0 ? 3000 : 40);
+            append({"d", "a"}, 40);
+            lend(3, round);
+            if (round % 3 == 1) subscribe(round);
+            lend(8, round + 1);
+            if (round % 4 == 3) {
+                clock_.advance(10min);
+                static_cast<void>(stats());
+            }
+            if (round % 6 == 5) replay_dead();
+        }
+    }
+
+    void append(const std::vector<std::string>& keys, std::size_t size) {
+        std::vector<Item> items;
+        std::vector<std::string> names;
+        const std::size_t call = calls_++;
+        for (const std::string& key : keys) {
+            const std::string name = key + "/" + std::to_string(next_++);
+            names.push_back(name);
+            Fate& fate = fates_[name];
+            fate.key = key;
+            fate.call = call;
+            fate.stored = Word::Maybe;
+            items.push_back(make(key, name, size));
+            bodies_[name] = items.back().body;
+        }
+        const auto result = wait_for<Appended>([&](Completion<Appended> done) {
+            store_->append(std::move(items), clock_.system_now(), std::move(done));
+        });
+        note(result);
+        if (!result) return;
+        EXPECT_EQ(result->stored, keys.size());
+        for (const auto& name : names) fates_[name].stored = Word::Yes;
+    }
+
+    void lend(std::size_t limit, int round) {
+        LeaseRequest request;
+        request.handler = "h";
+        request.limit = limit;
+        const auto leased =
+            wait_for<std::vector<Delivery>>([&](Completion<std::vector<Delivery>> done) {
+                store_->lease(request, std::move(done));
+            });
+        note(leased);
+        if (!leased) return;
+        std::vector<Settlement> settlements;
+        std::size_t number = static_cast<std::size_t>(round);
+        for (const Delivery& delivery : *leased) {
+            check(delivery);
+            Fate& fate = fates_[delivery.resource];
+            Settlement settlement;
+            settlement.id = delivery.id;
+            settlement.attempt = delivery.attempt;
+            switch (number++ % 6) {
+                case 0:
+                    settlement.as = SettleAs::Retry;
+                    settlement.at = clock_.system_now() + 5min;
+                    settlement.reason = "later";
+                    fate.retried = true;
+                    break;
+                case 3:
+                    settlement.as = SettleAs::Dead;
+                    settlement.reason = "never";
+                    fate.dead = Word::Maybe;
+                    break;
+                case 5:
+                    settlement.as = SettleAs::Release;
+                    break;
+                default:
+                    settlement.as = SettleAs::Done;
+                    fate.done = Word::Maybe;
+            }
+            settlements.push_back(settlement);
+        }
+        if (settlements.empty()) return;
+        const auto refused = wait_for<std::size_t>([&](Completion<std::size_t> done) {
+            store_->settle("h", settlements, std::move(done));
+        });
+        note(refused);
+        if (!refused) return;
+        EXPECT_EQ(*refused, 0u);
+        for (std::size_t at = 0; at < settlements.size(); ++at) {
+            Fate& fate = fates_[leased->at(at).resource];
+            if (settlements[at].as == SettleAs::Done) fate.done = Word::Yes;
+            if (settlements[at].as == SettleAs::Dead) fate.dead = Word::Yes;
+        }
+    }
+
+    void subscribe(int round) {
+        SubscriptionRecord record;
+        record.name = "s" + std::to_string(round);
+        record.state = SubscriptionState::Active;
+        record.graph_id = "id" + std::to_string(round);
+        record.state_hash = sha256(record.name);
+        subscribed_[record.graph_id] = Word::Maybe;
+        const auto number = wait_for<std::int64_t>([&](Completion<std::int64_t> done) {
+            store_->put_subscription(record, std::move(done));
+        });
+        note(number);
+        if (!number) return;
+        subscribed_[record.graph_id] = Word::Yes;
+        EXPECT_NE(store_->known()->by_id(record.graph_id), nullptr);
+        if (round % 2 == 0) return;
+        erased_[record.graph_id] = Word::Maybe;
+        const auto erased = wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            store_->erase_subscription(*number, std::move(done));
+        });
+        note(erased);
+        if (erased) erased_[record.graph_id] = Word::Yes;
+    }
+
+    void replay_dead() {
+        for (auto& [name, fate] : fates_) {
+            if (fate.dead != Word::No) fate.dead = Word::Maybe;
+        }
+        note(wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+            store_->replay_dead({"h", {}, {}, {}}, std::move(done));
+        }));
+    }
+
+    Result<StoreStats> stats() {
+        auto result = wait_for<StoreStats>([&](Completion<StoreStats> done) {
+            store_->stats(std::move(done));
+        });
+        note(result);
+        return result;
+    }
+
+    bool attach() {
+        const auto result = wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            store_->attach({"h", [](const Stream&) { return true; }, {}}, std::move(done));
+        });
+        note(result);
+        return result.has_value();
+    }
+
+    /// After the disk came back: everything promised is there, nothing half of anything.
+    void verify() {
+        failed = false;
+        ASSERT_TRUE(open()) << "the store does not open again";
+        std::set<std::string> present;
+        std::map<std::string, DeliveryState> states;
+        const auto rows =
+            wait_for<std::vector<DeliveryRow>>([&](Completion<std::vector<DeliveryRow>> done) {
+                DeliveryQuery query;
+                query.limit = 1'000'000;
+                store_->list(query, std::move(done));
+            });
+        ASSERT_TRUE(rows.has_value()) << to_string(rows.error());
+        for (const DeliveryRow& row : *rows) {
+            EXPECT_TRUE(present.insert(row.resource).second) << row.resource << " is there twice";
+            states[row.resource] = row.state;
+        }
+        std::map<std::size_t, std::pair<int, int>> calls;  // present, absent
+        bool attached = !rows->empty();
+        for (const auto& [name, fate] : fates_) {
+            const bool there = present.contains(name);
+            const bool finished = fate.done != Word::No || fate.dead != Word::No;
+            if (!finished) {
+                auto& [with, without] = calls[fate.call];
+                ++(there ? with : without);
+            }
+            if (!there) {
+                // Without a handler nothing is listed; what is stored is seen when it is handed
+                // over.
+                if (attached && !finished)
+                    EXPECT_NE(fate.stored, Word::Yes) << name << " was acknowledged and is lost";
+                continue;
+            }
+            const DeliveryState state = states[name];
+            if (fate.done == Word::Yes) {
+                EXPECT_EQ(state, DeliveryState::Done) << name << " was done";
+            } else if (fate.done == Word::No) {
+                EXPECT_NE(state, DeliveryState::Done) << name << " was not";
+            }
+            if (fate.dead == Word::Yes) EXPECT_EQ(state, DeliveryState::Dead) << name;
+            if (fate.dead == Word::No) EXPECT_NE(state, DeliveryState::Dead) << name;
+        }
+        for (const auto& [call, counts] : calls) {
+            EXPECT_TRUE(counts.first == 0 || counts.second == 0)
+                << "call " << call << " is there in part";
+        }
+        for (const auto& [id, word] : subscribed_) {
+            const Word erased = erased_.contains(id) ? erased_[id] : Word::No;
+            const bool known = store_->known()->by_id(id) != nullptr;
+            if (word == Word::Yes && erased == Word::No) EXPECT_TRUE(known) << id;
+            if (erased == Word::Yes) EXPECT_FALSE(known) << id;
+        }
+        drain();
+        close();
+        check_file();
+    }
+
+    /// Hands over all that is left, and looks at order and content.
+    void drain() {
+        ASSERT_TRUE(attach());
+        std::map<std::string, std::int64_t> last;
+        std::set<std::string> handed;
+        for (int idle = 0; idle < 3;) {
+            LeaseRequest request;
+            request.handler = "h";
+            const auto leased =
+                wait_for<std::vector<Delivery>>([&](Completion<std::vector<Delivery>> done) {
+                    store_->lease(request, std::move(done));
+                });
+            ASSERT_TRUE(leased.has_value());
+            if (leased->empty()) {
+                ++idle;
+                clock_.advance(5min);
+                continue;
+            }
+            std::set<std::string> keys;
+            std::vector<Settlement> settlements;
+            for (const Delivery& delivery : *leased) {
+                check(delivery);
+                const Fate& fate = fates_[delivery.resource];
+                EXPECT_TRUE(keys.insert(fate.key).second) << "two of one key at once";
+                EXPECT_TRUE(handed.insert(delivery.resource).second) << "twice";
+                EXPECT_NE(fate.done, Word::Yes) << delivery.resource << " was done";
+                if (!delivery.replayed) {
+                    EXPECT_LT(last[fate.key], delivery.id.value) << "order of " << fate.key;
+                    last[fate.key] = delivery.id.value;
+                }
+                Settlement settlement;
+                settlement.id = delivery.id;
+                settlement.attempt = delivery.attempt;
+                settlements.push_back(settlement);
+            }
+            ASSERT_TRUE(wait_for<std::size_t>([&](Completion<std::size_t> done) {
+                            store_->settle("h", settlements, std::move(done));
+                        }).has_value());
+        }
+        for (const auto& [name, fate] : fates_) {
+            if (fate.stored == Word::Yes && fate.done == Word::No && fate.dead == Word::No)
+                EXPECT_TRUE(handed.contains(name)) << name << " was acknowledged and never came";
+        }
+        const auto left = stats();
+        ASSERT_TRUE(left.has_value());
+        for (const auto& handler : left->handlers) EXPECT_EQ(handler.waiting, 0u);
+        // All of it is done now; later checks must find it so.
+        for (const auto& name : handed) fates_[name].done = Word::Yes;
+    }
+
+    FaultDisk disk;
+    std::atomic<int> failures{0};
+    bool failed = false;
+
+  private:
+    Item make(const std::string& key, const std::string& name, std::size_t size) {
+        Item made = item(name, std::string(size, 'x'));
+        made.order_key = first64(key128(key));
+        made.identity = key128(name);
+        return made;
+    }
+    void check(const Delivery& delivery) {
+        EXPECT_EQ(delivery.body, bodies_[delivery.resource]) << delivery.resource;
+    }
+    /// Once something failed for good, nothing may be acknowledged any more.
+    template <class T>
+    void note(const Result<T>& result) {
+        if (failed) EXPECT_FALSE(result.has_value()) << "acknowledged after a failure";
+        if (!result && result.error().code == Errc::Failed) failed = true;
+        // A full disk is not the end: a moment later there may be room.
+        if (!result && result.error().code == Errc::Full) clock_.advance(1s);
+    }
+    void check_file() {
+        sqlite3* raw = nullptr;
+        ASSERT_EQ(
+            sqlite3_open_v2(
+                dir_.file("store.db").c_str(), &raw, SQLITE_OPEN_READWRITE, disk.name().c_str()
+            ),
+            SQLITE_OK
+        );
+        std::string said;
+        const auto row = [](void* out, int, char** values, char**) {
+            *static_cast<std::string*>(out) += values[0];
+            return 0;
+        };
+        EXPECT_EQ(sqlite3_exec(raw, "PRAGMA integrity_check", row, &said, nullptr), SQLITE_OK);
+        EXPECT_EQ(said, "ok");
+        sqlite3_close(raw);
+    }
+
+    test::TempDir dir_;
+    ManualClock clock_;
+    StoreOptions options_;
+    std::unique_ptr<prometheus::Registry> registry_;
+    std::unique_ptr<Metrics> metrics_;
+    std::unique_ptr<Store> store_;
+    std::map<std::string, Fate> fates_;
+    std::map<std::string, std::string> bodies_;
+    std::map<std::string, Word> subscribed_, erased_;
+    std::size_t calls_ = 0;
+    int next_ = 0;
+};
+
+bool full_run() {
+    return std::getenv("GRAPHHOOK_FULL") != nullptr;
+}
+
+constexpr int kRounds = 20;
+
+class Faults : public ::testing::TestWithParam<Fault> {
+  protected:
+    static std::uint64_t steps_of_a_sound_run() {
+        Trial trial;
+        trial.work(kRounds);
+        trial.close();
+        EXPECT_FALSE(trial.failed);
+        return trial.disk.steps();
+    }
+};
+
+TEST(FaultDisk, AWorkloadOnASoundDiskLosesNothingWhenPowerIsCutAfterwards) {
+    Trial trial;
+    trial.work(kRounds);
+    trial.close();
+    EXPECT_FALSE(trial.failed);
+    EXPECT_EQ(trial.failures, 0);
+    trial.disk.power_cycle(1);
+    trial.verify();
+}
+
+TEST_P(Faults, AtEveryStepWhatWasAcknowledgedIsThereAndNothingHalf) {
+    const std::uint64_t steps = steps_of_a_sound_run();
+    ASSERT_GT(steps, 100u);
+    const std::uint64_t stride = full_run() ? 1 : 23;
+    for (std::uint64_t step = 1 + static_cast<std::uint64_t>(GetParam()); step <= steps;
+         step += stride) {
+        SCOPED_TRACE("step " + std::to_string(step) + " of " + std::to_string(steps));
+        Trial trial;
+        trial.disk.arm(GetParam(), step);
+        trial.work(kRounds);
+        trial.close();
+        if (GetParam() == Fault::Full) {
+            EXPECT_FALSE(trial.failed) << "a full disk is not the end";
+        }
+        EXPECT_LE(trial.failures, 1);
+        trial.disk.power_cycle(step * 7919);
+        trial.verify();
+        if (HasFailure()) return;
+    }
+}
+
+class FailedDisk : public Faults {};
+
+TEST_P(FailedDisk, AfterAFailureARestartAlonePromisesOnlyWhatSurvivesPowerToo) {
+    const std::uint64_t steps = steps_of_a_sound_run();
+    const std::uint64_t stride = full_run() ? 3 : 61;
+    for (std::uint64_t step = 5; step <= steps; step += stride) {
+        SCOPED_TRACE("step " + std::to_string(step) + " of " + std::to_string(steps));
+        Trial trial;
+        trial.disk.arm(GetParam(), step);
+        trial.work(kRounds);
+        trial.close();
+        trial.disk.arm(Fault::None, 0);
+        trial.failed = false;
+        // The process comes back on the page cache that the failure left, and promises more.
+        ASSERT_TRUE(trial.open());
+        ASSERT_TRUE(trial.attach());
+        trial.append({"a", "b"}, 40);
+        trial.lend(4, 1);
+        trial.close();
+        trial.disk.power_cycle(step * 104729);
+        trial.verify();
+        if (HasFailure()) return;
+    }
+}
+
+std::string name_of(const ::testing::TestParamInfo<Fault>& info) {
+    switch (info.param) {
+        case Fault::PowerCut:
+            return "PowerCut";
+        case Fault::FsyncFails:
+            return "FsyncFails";
+        case Fault::ShortWrite:
+            return "ShortWrite";
+        case Fault::Full:
+            return "Full";
+        case Fault::None:
+            break;
+    }
+    return "None";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, Faults,
+    ::testing::Values(Fault::PowerCut, Fault::FsyncFails, Fault::ShortWrite, Fault::Full), name_of
+);
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, FailedDisk, ::testing::Values(Fault::FsyncFails, Fault::ShortWrite, Fault::Full), name_of
+);
+
+}  // namespace
+}  // namespace graphhook::store
