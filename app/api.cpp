@@ -41,21 +41,6 @@ unsigned status_of(Errc code) {
     }
 }
 
-ApiReply refusal(unsigned status, std::string why) {
-    return {status, json::object{{"error", std::move(why)}}};
-}
-
-ApiReply refusal(const Error& error) {
-    return refusal(
-        status_of(error.code),
-        error.detail.empty() ? std::string(to_string(error.code)) : error.detail
-    );
-}
-
-ApiReply not_found() {
-    return refusal(404, "there is nothing here");
-}
-
 Result<std::uint64_t> number_or(const std::string& text, std::uint64_t fallback) {
     if (text.empty()) return fallback;
     std::uint64_t value = 0;
@@ -68,41 +53,62 @@ Result<std::uint64_t> number_or(const std::string& text, std::uint64_t fallback)
 
 }  // namespace
 
-ApiReply Api::answer(const ApiRequest& request) {
-    const auto url = boost::urls::parse_origin_form(request.target);
+Api::ApiReply Api::refusal(unsigned status, std::string why) {
+    return {status, json::object{{"error", std::move(why)}}};
+}
+
+Api::ApiReply Api::refusal(const Error& error) {
+    return refusal(
+        status_of(error.code),
+        error.detail.empty() ? std::string(to_string(error.code)) : error.detail
+    );
+}
+
+Api::ApiReply Api::not_found() {
+    return refusal(404, "there is nothing here");
+}
+
+receiver::AdminReply Api::call(const receiver::AdminRequest& request) {
+    auto reply = answer(request);
+    return {reply.status, json::serialize(reply.body)};
+}
+
+Api::ApiReply Api::answer(const receiver::AdminRequest& request) {
+    const auto target =
+        request.query.empty() ? request.path : fmt::format("{}?{}", request.path, request.query);
+    const auto url = boost::urls::parse_origin_form(target);
     if (url.has_error()) return refusal(400, "the target is no path");
     Segments path;
     for (const auto& segment : url->segments()) path.emplace_back(segment);
-    if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return not_found();
-    path.erase(path.begin(), path.begin() + 2);
+    if (path.empty()) return not_found();
     const auto params = url->params();
     const Query query = [&params](std::string_view name) -> std::string {
         const auto found = params.find(name);
         return found == params.end() ? std::string() : std::string((*found).value);
     };
-    if (!is_repair(request.method)) return get(path, query);
+    using receiver::Method;
+    if (request.method == Method::Get || request.method == Method::Head) return get(path, query);
     if (!request.may_repair) return refusal(403, "this token may read only");
-    ApiReply reply;
-    if (request.method == "DELETE" && path.size() == 2 && path[0] == "subscriptions") {
+    if (request.method == Method::Delete && path.size() == 2 && path[0] == "subscriptions") {
         const auto removed = parts_.subscriptions.remove(path[1]);
-        reply =
-            removed ? ApiReply{202, json::object{{"deleting", path[1]}}} : refusal(removed.error());
-    } else if (request.method == "POST") {
-        boost::system::error_code error;
-        json::value body = json::object();
-        if (!request.body.empty()) body = json::parse(request.body, error);
-        reply = error ? refusal(400, "the body is not JSON") : post(path, body);
-    } else {
-        return refusal(405, "only GET, POST and DELETE are known here");
+        if (!removed) return refusal(removed.error());
+        return {202, json::object{{"deleting", path[1]}}};
     }
+    if (request.method != Method::Post)
+        return refusal(405, "only GET, POST and DELETE are known here");
+    boost::system::error_code error;
+    json::value body = json::object();
+    if (!request.body.empty()) body = json::parse(request.body, error);
+    if (error) return refusal(400, "the body is not JSON");
+    // The listener logs who called what, and how it went; which deliveries is only in the body.
     log().info(
-        "repair who={} method={} path={} body={} status={}", for_log(request.who), request.method,
-        for_log(request.target), for_log(request.body, 500), reply.status
+        "repair path={} body={} by={}", for_log(request.path), for_log(request.body, 500),
+        for_log(request.who)
     );
-    return reply;
+    return post(path, body);
 }
 
-ApiReply Api::get(const Segments& path, const Query& query) {
+Api::ApiReply Api::get(const Segments& path, const Query& query) {
     if (path[0] == "status" && path.size() == 1) return status();
     if (path[0] == "subscriptions" && path.size() == 1) {
         json::array rows;
@@ -147,7 +153,7 @@ ApiReply Api::get(const Segments& path, const Query& query) {
     return not_found();
 }
 
-ApiReply Api::post(const Segments& path, const json::value& body) {
+Api::ApiReply Api::post(const Segments& path, const json::value& body) {
     if (path[0] == "replay" && path.size() == 1) return move_deliveries("replay", body);
     if (path[0] == "dead-letters" && path.size() == 2 && (path[1] == "replay" || path[1] == "drop"))
         return move_deliveries("dead-letters/" + path[1], body);
@@ -166,7 +172,7 @@ ApiReply Api::post(const Segments& path, const json::value& body) {
     return not_found();
 }
 
-ApiReply Api::status() {
+Api::ApiReply Api::status() {
     const auto now = parts_.clock.system_now();
     const auto stats = wait_for<store::StoreStats>([&](Completion<store::StoreStats> done) {
         parts_.store.stats(std::move(done));
@@ -188,7 +194,7 @@ ApiReply Api::status() {
     };
 }
 
-ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
+Api::ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
     store::DeliveryQuery wanted;
     if (auto handler = query("handler"); !handler.empty()) wanted.handler = std::move(handler);
     if (auto name = query("subscription"); !name.empty()) wanted.subscription = std::move(name);
@@ -210,7 +216,7 @@ ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
     return {200, to_json_array(*rows)};
 }
 
-ApiReply Api::show_subscription(const std::string& name) {
+Api::ApiReply Api::show_subscription(const std::string& name) {
     json::array rows;
     for (const auto& tenant : parts_.subscriptions.list()) {
         for (const auto& one : tenant.subscriptions) {
@@ -222,7 +228,7 @@ ApiReply Api::show_subscription(const std::string& name) {
     return {200, std::move(rows)};
 }
 
-ApiReply Api::move_deliveries(const std::string& what, const json::value& body) {
+Api::ApiReply Api::move_deliveries(const std::string& what, const json::value& body) {
     const auto selection = parse_selection(body, parts_.clock.system_now(), what == "replay");
     if (!selection) return refusal(selection.error());
     const auto moved = wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
@@ -238,7 +244,7 @@ ApiReply Api::move_deliveries(const std::string& what, const json::value& body) 
     return {200, json::object{{what == "dead-letters/drop" ? "dropped" : "replayed", *moved}}};
 }
 
-ApiReply Api::pause(const std::string& handler, bool paused) {
+Api::ApiReply Api::pause(const std::string& handler, bool paused) {
     const auto done = wait_for<std::monostate>([&](Completion<std::monostate> completion) {
         parts_.store.pause(handler, paused, std::move(completion));
     });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/clock.hpp"
+#include "receiver/admin_api.hpp"
 #include "store/store.hpp"
 #include "subscriptions/manager.hpp"
 
@@ -13,23 +14,9 @@
 
 namespace graphhook::app {
 
-/// A request below /api/v1, as any listener hands it over.
-struct ApiRequest {
-    std::string method;
-    std::string target;  ///< Path and query, "/api/v1/deliveries?state=dead".
-    std::string body;
-    std::string who;  ///< For the log of repairs: "uid 0", "token repair", …
-    bool may_repair = true;
-};
-
-struct ApiReply {
-    unsigned status = 200;
-    boost::json::value body;
-};
-
 /// What the command line calls: docs/admin-api.md. Threads: any that may block; everything it needs
 /// must outlive it.
-class Api {
+class Api final : public receiver::AdminApi {
   public:
     struct Parts {
         store::Store& store;
@@ -41,15 +28,20 @@ class Api {
     };
     explicit Api(Parts parts) : parts_(std::move(parts)) {}
 
-    [[nodiscard]] ApiReply answer(const ApiRequest& request);
-
-    /// Whether a request of that method and path changes anything.
-    [[nodiscard]] static bool is_repair(std::string_view method) { return method != "GET"; }
+    [[nodiscard]] receiver::AdminReply call(const receiver::AdminRequest& request) override;
 
   private:
+    struct ApiReply {
+        unsigned status = 200;
+        boost::json::value body;
+    };
     using Segments = std::vector<std::string>;
+    static ApiReply refusal(unsigned status, std::string why);
+    static ApiReply refusal(const Error& error);
+    static ApiReply not_found();
     using Query = std::function<std::string(std::string_view)>;
 
+    ApiReply answer(const receiver::AdminRequest& request);
     ApiReply get(const Segments& path, const Query& query);
     ApiReply post(const Segments& path, const boost::json::value& body);
     ApiReply status();

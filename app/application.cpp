@@ -6,6 +6,7 @@
 #include "app/lifecycle_lane.hpp"
 #include "core/log.hpp"
 #include "handlers/dispatcher.hpp"
+#include "receiver/admin_server.hpp"
 #include "receiver/metrics.hpp"
 #include "receiver/receiver.hpp"
 #include "store/metrics.hpp"
@@ -83,9 +84,16 @@ struct Application::Impl {
     std::unique_ptr<handlers::StoreSource> source;
     std::unique_ptr<handlers::Dispatcher> dispatcher;
     std::unique_ptr<Api> api;
+    std::unique_ptr<receiver::AdminServer> admin;
     std::unique_ptr<ArrivalJournal> journal;
     std::unique_ptr<ExpiryRelay> expiry;
     std::unique_ptr<receiver::Receiver> receiver;
+
+    /// Brings up to date what is computed when it is asked for.
+    void refresh() {
+        receiver_metrics.refresh(clock.steady_now());
+        subscriptions->refresh_metrics();
+    }
 
     std::atomic<bool> at_once{false};
     bool stopped = false;
@@ -150,6 +158,10 @@ Result<void> Application::start() {
         .state = [&s] { return state_text(s.health.state()); },
         .started_at = s.started_at,
     });
+    s.admin = std::make_unique<receiver::AdminServer>(
+        config.admin, s.clock, s.registry, s.health, *s.api, [&s] { s.refresh(); }
+    );
+    if (auto started = s.admin->start(); !started) return started.error();
 
     // The front door.
     s.journal = std::make_unique<ArrivalJournal>(*s.store, *s.subscriptions);
@@ -228,13 +240,12 @@ std::uint16_t Application::port() const {
 }
 
 std::uint16_t Application::admin_port() const {
-    return 0;
+    return impl_->admin->port();
 }
 
 std::string Application::metrics_text() {
     auto& s = *impl_;
-    s.receiver_metrics.refresh(s.clock.steady_now());
-    s.subscriptions->refresh_metrics();
+    s.refresh();
     return prometheus::TextSerializer().Serialize(s.registry.Collect());
 }
 
