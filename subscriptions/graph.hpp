@@ -43,6 +43,8 @@ struct GraphError {
     bool uncertain =
         false;  ///< It may have been done all the same: no answer, 5xx, or a garbled one.
 };
+/// Whether every other request of the tenant would meet the same.
+[[nodiscard]] bool is_tenant_wide(const GraphError& error) noexcept;
 /// "refused: 403 Forbidden: quota … (request-id 0c2f…)"
 std::string to_string(const GraphError& error);
 [[noreturn]] void throw_exception_from_error(

@@ -183,6 +183,18 @@ std::string_view to_string(Next next) noexcept {
     return "unknown";
 }
 
+bool is_tenant_wide(const GraphError& error) noexcept {
+    switch (error.next) {
+        case Next::Throttled:
+        case Next::Credentials:
+            return true;
+        case Next::RetryLater:
+            return error.status == 0;
+        default:
+            return false;
+    }
+}
+
 std::string to_string(const GraphError& error) {
     std::string text(to_string(error.next));
     text += ": ";

@@ -127,6 +127,8 @@ void TenantWorker::list(const std::stop_token& stop) {
             to_string(listed.error())
         );
         note_error(listed.error());
+        // Where the tenant waits as a whole, nothing is created before the list either.
+        if (is_tenant_wide(listed.error())) return;
         const std::lock_guard lock(mutex_);
         state_.list_not_before =
             parts_.clock.system_now() + retry_after_failure(1h, list_failures_, tenant_);
@@ -288,7 +290,10 @@ void TenantWorker::create_failed(
             wait = retry_after_failure(life_of(what), record.failures, record.name);
             break;
     }
-    if (error.uncertain) wait = std::max<std::chrono::milliseconds>(wait, kSettle);
+    if (error.uncertain)
+        wait = std::max<std::chrono::milliseconds>(wait, kSettle);
+    else if (is_tenant_wide(error))
+        wait = {};  // it waits with its tenant
     record.attempt_at = now + wait;
     save(record);
     note_error(error);

@@ -71,7 +71,9 @@ void TenantWorker::failed(Record record, const GraphError& error, bool counts_as
         const std::lock_guard lock(mutex_);
         return granted_life(record, state_.memory[record.record]);
     }();
-    record.attempt_at = now + retry_after_failure(life, record.failures, record.name);
+    record.attempt_at = now;  // it waits with its tenant, or by itself
+    if (error.uncertain || !is_tenant_wide(error))
+        record.attempt_at += retry_after_failure(life, record.failures, record.name);
     if (counts_as_renewal) parts_.metrics.renewal("failed");
     log().warn(
         "a subscription could not be cared for: name={} tenant={} try={} next={} expires={} {}",

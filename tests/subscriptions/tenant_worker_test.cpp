@@ -352,6 +352,29 @@ TEST_F(TenantWorkerTest, ThrottlingHoldsTheWholeTenantForAsLongAsGraphSays) {
     EXPECT_THAT(graph_.ids(), SizeIs(2));
 }
 
+TEST_F(TenantWorkerTest, NothingIsCreatedBeforeTheListWhileTheTenantIsOutOfReach) {
+    int failures = 3;
+    graph_.fault = [&](const std::string&) -> std::optional<GraphError> {
+        if (failures == 0) return std::nullopt;
+        --failures;
+        return GraphError{.next = Next::RetryLater, .message = "no connection", .uncertain = true};
+    };
+    run_for(10s);
+    EXPECT_THAT(
+        graph_.calls(), ElementsAre("list", "list", "list", "list", "create users/x/messages")
+    );
+}
+
+TEST_F(TenantWorkerTest, AListThatIsRefusedDoesNotKeepNewOnesFromBeingCreated) {
+    graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
+        if (call != "list") return std::nullopt;
+        return GraphError{.next = Next::Garbled, .status = 200, .message = "HTML"};
+    };
+    run_for(10s);
+    EXPECT_EQ(active().graph_id, "sub-1");
+    EXPECT_THAT(graph_.calls("list"), SizeIs(1));
+}
+
 TEST_F(TenantWorkerTest, AFailedHandshakeIsTriedAgainWithinSecondsAndIsNoFault) {
     int failures = 4;
     graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
