@@ -1,22 +1,18 @@
 #include "receiver/receiver.hpp"
 
-#include "core/log.hpp"
-#include "core/time_text.hpp"
+#include "receiver/certificate_watch.hpp"
 #include "receiver/http_server.hpp"
 #include "receiver/tls_context.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
+#include <atomic>
 #include <sched.h>
-#include <thread>
 
 namespace graphhook::receiver {
 namespace {
 
-/// Certificate and key are looked at this often.
-constexpr auto kPollFiles = std::chrono::milliseconds(2'000);
 constexpr std::size_t kParsers = 2;
 
 std::uint32_t usable_processors() {
@@ -66,29 +62,9 @@ struct Receiver::Impl {
           pool(kParsers),
           context{journal, clock, metrics, health, hints, pool, base_path_of(options)} {}
     ~Impl() {
+        certificate_watch.reset();
         server.reset();
         pool.join();
-        {
-            const std::lock_guard lock(mutex);
-            stopping = true;
-        }
-        wake.notify_all();
-        if (poller.joinable()) poller.join();
-    }
-
-    void poll_files() {
-        std::unique_lock lock(mutex);
-        while (!wake.wait_for(lock, kPollFiles, [this] { return stopping; })) {
-            TlsReport report;
-            if (!tls->poll(report)) continue;
-            metrics.certificate_reload(report.taken);
-            metrics.certificate(report.expires_at);
-            if (report.taken) {
-                log().info("certificate taken up expires={}", to_text(report.expires_at));
-            } else {
-                log().error("certificate not taken up, the old one stays: {}", report.error);
-            }
-        }
     }
 
     ReceiverOptions options;
@@ -98,13 +74,10 @@ struct Receiver::Impl {
     boost::asio::thread_pool pool;
     IntakeContext context;
     std::shared_ptr<TlsContext> tls;
+    std::unique_ptr<CertificateWatch> certificate_watch;
     std::unique_ptr<HttpServer> server;
     std::uint16_t port = 0;
     std::atomic<bool> draining{false};
-    std::mutex mutex;
-    std::condition_variable wake;
-    bool stopping = false;
-    std::thread poller;
 };
 
 Receiver::Receiver(
@@ -138,7 +111,14 @@ Result<void> Receiver::start() {
     );
     impl.server->listen(std::move(*socket), impl.tls);
     impl.server->start();
-    if (impl.tls != nullptr) impl.poller = std::thread([&impl] { impl.poll_files(); });
+    if (impl.tls != nullptr)
+        impl.certificate_watch = std::make_unique<CertificateWatch>(
+            impl.tls,
+            [&metrics = impl.metrics](const TlsReport& report) {
+                metrics.certificate_reload(report.taken);
+                metrics.certificate(report.expires_at);
+            }
+        );
     return {};
 }
 

@@ -184,7 +184,8 @@ struct RequestParser::Impl final {
         if (bad == BadRequest::None) {
             if (ec == http::error::header_limit) {
                 bad = BadRequest::HeaderTooLarge;
-            } else if (ec == http::error::bad_content_length) {
+            } else if (ec == http::error::bad_content_length ||
+                       ec == http::error::multiple_content_length) {
                 bad = BadRequest::ContentLength;
             } else if (ec == http::error::bad_transfer_encoding) {
                 bad = BadRequest::TransferEncoding;
@@ -216,7 +217,8 @@ void RequestParser::Impl::Beast::on_field_impl(
     const std::string_view text(value.data(), value.size());
     switch (field) {
         case http::field::content_length:
-            if (++to_.content_lengths > 1) refuse(BadRequest::ContentLength, ec);
+            if (++to_.content_lengths > 1 || text.find_first_not_of("0123456789") != text.npos)
+                refuse(BadRequest::ContentLength, ec);
             break;
         case http::field::transfer_encoding:
             if (++to_.transfer_encodings > 1 || !same_letters(text, "chunked"))

@@ -5,6 +5,7 @@
 #include "receiver/refused_body.hpp"
 #include "receiver/tls_context.hpp"
 
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint64_t kDiscardBytes = 64u << 10;
 /// Closing with bytes unread would reset the connection and might cost the peer our reply.
 constexpr auto kLinger = std::chrono::milliseconds(2'000);
-constexpr std::uint64_t kLingerBytes = 1u << 20;
+constexpr std::uint64_t kLingerBytes = 16u << 20;
 /// While stopping, a connection that has not asked anything yet may still do so for this long.
 constexpr auto kFirstRequestGrace = std::chrono::milliseconds(1'000);
 constexpr std::size_t kKeptWhileIdle = 256;
@@ -127,7 +128,13 @@ void Session::expire_if_due(SteadyTime now) {
 }
 
 std::string Session::client() const {
-    if (listener_->over_unix) return "unix";
+    if (listener_->over_unix) {
+        ::ucred peer{};
+        ::socklen_t size = sizeof peer;
+        if (::getsockopt(transport_.socket(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+            return "unix";
+        return fmt::format("unix uid={}", peer.uid);
+    }
     const auto& trusted = thread_.settings->trusted_proxies;
     if (parser_ != nullptr && trusted.contains(peer_)) {
         if (const auto named = forwarded_client(head().forwarded_for(), trusted))

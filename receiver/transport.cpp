@@ -160,8 +160,4 @@ void Transport::shut_down() noexcept {
     ::shutdown(socket_, SHUT_WR);
 }
 
-bool Transport::was_resumed() const noexcept {
-    return ssl_ != nullptr && SSL_session_reused(ssl_) == 1;
-}
-
 }  // namespace graphhook::receiver

@@ -35,8 +35,7 @@ class Transport {
     [[nodiscard]] bool has_pending() const noexcept;
     /// Says goodbye, without waiting for the peer's.
     void shut_down() noexcept;
-    [[nodiscard]] bool is_tls() const noexcept { return ssl_ != nullptr; }
-    [[nodiscard]] bool was_resumed() const noexcept;
+    [[nodiscard]] int socket() const noexcept { return socket_; }
 
   private:
     [[nodiscard]] Io outcome(int result) const noexcept;

@@ -1,0 +1,216 @@
+#include "receiver/judge.hpp"
+
+#include "tests/receiver/fake_journal.hpp"
+
+#include <gtest/gtest.h>
+
+namespace graphhook::receiver {
+namespace {
+
+class JudgeTest : public testing::Test {
+  protected:
+    PayloadItem item(const std::string& json) {
+        EXPECT_EQ(parser_.parse(R"({"value":[)" + json + "]}"), PayloadFault::None) << json;
+        return parser_.items()[0];
+    }
+    /// An item of ours with these further members.
+    PayloadItem ours(const std::string& members) {
+        return item(
+            R"({"subscriptionId":")" + std::string(kSubscription) + R"(","clientState":")" +
+            std::string(kState) + R"(",)" + members + "}"
+        );
+    }
+    store::Item made(const std::string& members) {
+        auto one = ours(members);
+        const auto found = look_up(one, picture_, tenants_);
+        EXPECT_NE(found.known, nullptr) << members;
+        return make_item(one, *found.known);
+    }
+    std::optional<Refusal> refusal(const PayloadItem& one) {
+        return look_up(one, picture_, tenants_).refused;
+    }
+
+    PayloadParser parser_{10, 32};
+    store::KnownSubscriptions picture_{{known_record()}};
+    TenantIds tenants_{{"contoso", std::string(kTenantId)}};
+};
+
+TEST_F(JudgeTest, ItemIsKnownByItsSubscriptionInAnyCaseOfLetters) {
+    std::string id(kSubscription);
+    for (char& c : id) c = static_cast<char>(std::toupper(c));
+    const auto found = look_up(
+        item(R"({"subscriptionId":")" + id + R"(","clientState":"k3H9-example-secret"})"), picture_,
+        tenants_
+    );
+    ASSERT_NE(found.known, nullptr);
+    EXPECT_EQ(found.known->name, "inbox");
+}
+
+TEST_F(JudgeTest, NewcomerIsKnownByItsClientState) {
+    const auto found = look_up(
+        item(R"({"subscriptionId":"new","clientState":"k3H9-example-secret"})"), picture_, tenants_
+    );
+    EXPECT_NE(found.known, nullptr);
+}
+
+TEST_F(JudgeTest, UnknownIsNotSaidBeforeTheStoreWasAsked) {
+    const auto stranger = item(R"({"subscriptionId":"new","clientState":"other"})");
+    const auto found = look_up(stranger, picture_, tenants_);
+    EXPECT_EQ(found.known, nullptr);
+    EXPECT_EQ(found.refused, std::nullopt);
+    EXPECT_EQ(look_up_asked(stranger, nullptr, tenants_).refused, Refusal::UnknownSubscription);
+}
+
+TEST_F(JudgeTest, WrongOrMissingClientStateIsRefused) {
+    const std::string id(kSubscription);
+    EXPECT_EQ(
+        refusal(item(R"({"subscriptionId":")" + id + R"(","clientState":"wrong"})")),
+        Refusal::ClientState
+    );
+    EXPECT_EQ(refusal(item(R"({"subscriptionId":")" + id + R"("})")), Refusal::ClientState);
+    EXPECT_EQ(
+        refusal(item(R"({"subscriptionId":")" + id + R"(","clientState":null})")),
+        Refusal::ClientState
+    );
+    EXPECT_EQ(
+        refusal(item(R"({"subscriptionId":")" + id + R"(","clientState":["k3H9-example-secret"]})")
+        ),
+        Refusal::ClientState
+    );
+    const auto wrong = item(R"({"subscriptionId":"new","clientState":"wrong"})");
+    const auto answer = store::make_known(known_record("new"));
+    EXPECT_EQ(look_up_asked(wrong, answer, tenants_).refused, Refusal::ClientState);
+}
+
+TEST_F(JudgeTest, ItemsWithoutAnUsableSubscriptionAreRefusedByReason) {
+    EXPECT_EQ(refusal(item("1")), Refusal::NotAnObject);
+    EXPECT_EQ(refusal(item("{}")), Refusal::NoSubscriptionId);
+    EXPECT_EQ(refusal(item(R"({"subscriptionId":7})")), Refusal::NoSubscriptionId);
+    EXPECT_EQ(
+        refusal(item(R"({"subscriptionId":"NA","clientState":"NA"})")), Refusal::ValidationMessage
+    );
+    EXPECT_EQ(refusal(ours(R"("clientState":"again")")), Refusal::Ambiguous);
+}
+
+TEST_F(JudgeTest, ForeignTenantIsRefused) {
+    const std::string foreign = "11111111-0000-4000-8000-00000000c0de";
+    EXPECT_EQ(refusal(ours(R"("tenantId":")" + foreign + '"')), Refusal::ForeignTenant);
+    EXPECT_EQ(refusal(ours(R"("organizationId":")" + foreign + '"')), Refusal::ForeignTenant);
+    EXPECT_EQ(refusal(ours(R"("tenantId":"C0FFEE00-0000-4000-8000-00000000C0DE")")), std::nullopt);
+    EXPECT_EQ(refusal(ours(R"("changeType":"updated")")), std::nullopt);
+    tenants_.clear();
+    EXPECT_EQ(refusal(ours(R"("tenantId":")" + foreign + '"')), std::nullopt);
+}
+
+TEST_F(JudgeTest, StreamComesFromTheKnownSubscription) {
+    const auto one = made(
+        R"("changeType":"Created","resource":"Users/a","resourceData":{"@odata.type":"#Microsoft.Graph.Event"})"
+    );
+    EXPECT_EQ(one.stream->kind, "message");
+    EXPECT_EQ(one.stream->tenant, "contoso");
+    EXPECT_EQ(one.stream->subscription, "inbox");
+    EXPECT_EQ(one.stream->change, "created");
+    EXPECT_EQ(one.stream->lane, store::Lane::Change);
+    EXPECT_EQ(one.body.find("example-secret"), std::string::npos);
+    EXPECT_EQ(made(R"("changeType":"Moved")").stream->change, "moved");
+}
+
+TEST_F(JudgeTest, LifecycleItemTakesItsOwnLane) {
+    const auto one = made(R"("lifecycleEvent":"Missed","changeType":"updated","resource":"x")");
+    EXPECT_EQ(one.stream->lane, store::Lane::Lifecycle);
+    EXPECT_EQ(one.stream->change, "missed");
+    EXPECT_EQ(one.fold, std::nullopt);
+}
+
+TEST_F(JudgeTest, RepeatIsKnownByItsIdElseByWhatIdentifiesTheChange) {
+    const auto same = [this](const std::string& a, const std::string& b) {
+        const auto first = made(a).identity;
+        return first.has_value() && first == made(b).identity;
+    };
+    EXPECT_TRUE(same(R"("id":"n1","resource":"a")", R"("id":"n1","resource":"b")"));
+    EXPECT_FALSE(same(R"("id":"n1")", R"("id":"n2")"));
+    const std::string data = R"(,"resourceData":{"id":"d","@odata.etag":"e1"})";
+    EXPECT_TRUE(same(
+        R"j("changeType":"updated","resource":"Users('x')")j" + data,
+        R"("changeType":"Updated","resource":"users/X")" + data
+    ));
+    EXPECT_FALSE(same(
+        R"("changeType":"updated","resource":"a")" + data,
+        R"("changeType":"deleted","resource":"a")" + data
+    ));
+    EXPECT_FALSE(same(
+        R"("resource":"a","resourceData":{"id":"d","@odata.etag":"e1"})",
+        R"("resource":"a","resourceData":{"id":"d","@odata.etag":"e2"})"
+    ));
+    EXPECT_FALSE(same(
+        R"("resource":"a","resourceData":{"id":"d","sequenceNumber":636784480202455823})",
+        R"("resource":"a","resourceData":{"id":"d","sequenceNumber":636784480202455824})"
+    ));
+    // Nothing that tells one change of the resource from the next: never a repeat.
+    EXPECT_EQ(made(R"("resource":"a","resourceData":{"id":"d"})").identity, std::nullopt);
+    EXPECT_EQ(made(R"("resource":"a","resourceData":{"@odata.etag":"e"})").identity, std::nullopt);
+}
+
+TEST_F(JudgeTest, IdsThatDifferInCaseOnlyAreTwoIdentitiesAndTwoFolds) {
+    const auto a = made(
+        R"("resource":"users/u/messages/AAMkA","resourceData":{"id":"AAMkA","@odata.etag":"e"})"
+    );
+    const auto b = made(
+        R"("resource":"users/u/messages/AAMka","resourceData":{"id":"AAMka","@odata.etag":"e"})"
+    );
+    EXPECT_NE(a.identity, b.identity);
+    EXPECT_EQ(a.order_key, b.order_key) << "sharing an order key only makes one wait for the other";
+    EXPECT_NE(
+        made(R"("resource":"drives/b!A/root")").fold, made(R"("resource":"drives/b!a/root")").fold
+    );
+}
+
+TEST_F(JudgeTest, OnlyItemsThatSayNothingOfTheirOwnFold) {
+    const auto drive =
+        made(R"("changeType":"updated","resource":"drives/d/root","resourceData":null)");
+    ASSERT_TRUE(drive.fold);
+    EXPECT_EQ(
+        drive.fold,
+        made(
+            R"("changeType":"updated","resource":"/v1.0/drives('d')/root","resourceData":{"@odata.type":"#Microsoft.Graph.DriveItem"})"
+        )
+            .fold
+    );
+    EXPECT_NE(drive.fold, made(R"("changeType":"deleted","resource":"drives/d/root")").fold);
+    EXPECT_NE(drive.fold, made(R"("changeType":"updated","resource":"drives/e/root")").fold);
+    EXPECT_NE(
+        drive.fold, made(R"("changeType":"updated","resource":"drives/d/root","siteUrl":"u")").fold
+    );
+    EXPECT_EQ(made(R"("resource":"drives/d/root","resourceData":{"id":"1"})").fold, std::nullopt);
+    EXPECT_EQ(made(R"("resource":"drives/d/root","encryptedContent":{})").fold, std::nullopt);
+}
+
+TEST_F(JudgeTest, IdentityAndFoldBelongToOneSubscription) {
+    const std::string members = R"("id":"n","resource":"a")";
+    auto here = ours(members);
+    auto there =
+        item(R"({"subscriptionId":"other","clientState":"k3H9-example-secret",)" + members + "}");
+    const auto known = *picture_.by_id(kSubscription);
+    const auto a = make_item(here, known);
+    const auto b = make_item(there, known);
+    EXPECT_NE(a.identity, b.identity);
+    EXPECT_NE(a.fold, b.fold);
+    EXPECT_EQ(a.order_key, b.order_key) << "stable when the subscription is replaced";
+}
+
+TEST_F(JudgeTest, OnlyAnEarlierExpiryIsAHint) {
+    const auto known = *picture_.by_id(kSubscription);  // 2026-11-30T00:53:20Z
+    EXPECT_TRUE(
+        ends_earlier(ours(R"("subscriptionExpirationDateTime":"2026-11-30T00:00:00Z")"), known)
+    );
+    EXPECT_FALSE(ends_earlier(
+        ours(R"("subscriptionExpirationDateTime":"2026-11-30T00:53:19.9999999Z")"), known
+    ));
+    EXPECT_FALSE(
+        ends_earlier(ours(R"("subscriptionExpirationDateTime":"2027-01-01T00:00:00+05:30")"), known)
+    );
+    EXPECT_FALSE(ends_earlier(ours(R"("subscriptionExpirationDateTime":"NA")"), known));
+}
+
+}  // namespace
+}  // namespace graphhook::receiver
