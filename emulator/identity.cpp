@@ -17,6 +17,9 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr std::size_t kLongestName = 128;
+constexpr std::size_t kLongestScope = 1'024;
+
 std::int64_t unix_seconds(SystemTime time) {
     return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
 }
@@ -27,7 +30,7 @@ std::string issuer_tenant(std::string_view tenant) {
 }
 
 bool looks_like_tenant(std::string_view tenant) {
-    return !tenant.empty() && tenant.size() <= 128 &&
+    return !tenant.empty() && tenant.size() <= kLongestName &&
            std::all_of(tenant.begin(), tenant.end(), [](unsigned char c) {
                return std::isalnum(c) != 0 || c == '-' || c == '.';
            });
@@ -155,12 +158,17 @@ Response Identity::token(const Request& request, std::string_view tenant) {
             );
         }
     }
+    if (fields["client_id"].size() > kLongestName) {
+        return refuse(
+            400, "unauthorized_client", 700016, "The application was not found in the directory."
+        );
+    }
     if (fields["grant_type"] != "client_credentials") {
         return refuse(
             400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type."
         );
     }
-    if (!fields["scope"].ends_with("/.default")) {
+    if (!fields["scope"].ends_with("/.default") || fields["scope"].size() > kLongestScope) {
         return refuse(400, "invalid_scope", 70011, "The provided value for scope is not valid.");
     }
     if (!options_.client_secret.equals(fields["client_secret"])) {

@@ -415,25 +415,30 @@ Result<Recognised> recognise(std::string_view resource) {
             Errc::BadInput, "/me request is only valid with delegated authentication flow."
         );
     }
+    // "chats/getAllMembers" fits "chats/{}", too: the form that takes the fewest names for ids is
+    // meant.
     Recognised found;
+    std::vector<std::string> ids;
     for (const Path& path : kPaths) {
-        if (!matches(path.pattern, segments, found.ids)) continue;
-        if (path.needs_filter && query.find("$filter=") == std::string::npos &&
-            query.find("%24filter=") == std::string::npos) {
-            return fail(Errc::BadInput, "A $filter is required to subscribe to this collection.");
-        }
-        found.kind = find_kind(path.kind);
+        if (!matches(path.pattern, segments, ids)) continue;
+        if (found.path != nullptr && found.ids.size() <= ids.size()) continue;
         found.path = &path;
-        found.text = std::string(text);
-        if (found.kind->shape == Shape::Outlook) {
-            found.key = "users/" + lower(found.ids.front());
-        } else {
-            for (const auto& segment : segments)
-                found.key += (found.key.empty() ? "" : "/") + lower(segment);
-        }
-        return found;
+        found.ids = ids;
     }
-    return fail(Errc::NotFound, "no kind has such a path");
+    if (found.path == nullptr) return fail(Errc::NotFound, "no kind has such a path");
+    if (found.path->needs_filter && query.find("$filter=") == std::string::npos &&
+        query.find("%24filter=") == std::string::npos) {
+        return fail(Errc::BadInput, "A $filter is required to subscribe to this collection.");
+    }
+    found.kind = find_kind(found.path->kind);
+    found.text = std::string(text);
+    if (found.kind->shape == Shape::Outlook) {
+        found.key = "users/" + lower(found.ids.front());
+    } else {
+        for (const auto& segment : segments)
+            found.key += (found.key.empty() ? "" : "/") + lower(segment);
+    }
+    return found;
 }
 
 unsigned allowed_changes(const Recognised& recognised) noexcept {

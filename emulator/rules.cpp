@@ -18,6 +18,8 @@ using boost::json::object;
 using boost::json::value;
 
 constexpr std::size_t kLongestClientState = 128;
+/// No real resource, URL or filter comes near; what is kept must be bounded.
+constexpr std::size_t kLongestText = 4'096;
 constexpr std::string_view kPayload =
     "Could not process subscription creation payload. Are all property names spelled and "
     "camelCased properly? Also are "
@@ -98,7 +100,7 @@ std::optional<ApiError> check_url(
     std::string_view name, const std::string& text, const RulePolicy& policy
 ) {
     const auto url = parse_url(text);
-    if (!url || text.size() > 2048)
+    if (!url || text.size() > kLongestText)
         return invalid(fmt::format("{} must be an absolute https URL.", name));
     if (!url->tls && !(policy.insecure_http && is_loopback(url->host))) {
         return invalid(fmt::format("{} must use the https scheme.", name));
@@ -187,7 +189,11 @@ std::optional<ApiError> read_optional(const object& body, Subscription& draft) {
         if (auto refused = check_tls_version(**tls)) return refused;
         draft.tls_version = **tls;
     }
-    if (*options) draft.query_options = **options;
+    if (*options) {
+        if ((*options)->size() > kLongestText)
+            return invalid("notificationQueryOptions is too long.");
+        draft.query_options = **options;
+    }
     if (draft.resource.path->needs_query_options && draft.query_options.empty()) {
         return invalid("notificationQueryOptions is a required property for subscription creation");
     }
@@ -253,8 +259,10 @@ ApiResult<Subscription> check_create(
     if (auto refused = check_names(properties)) return std::move(*refused);
     auto resource_text = required_text(properties, "resource");
     if (!resource_text) return resource_text.error();
+    if (resource_text->size() > kLongestText) return invalid("resource is too long.");
     auto change_type = required_text(properties, "changeType");
     if (!change_type) return change_type.error();
+    if (change_type->size() > kLongestText) return invalid("changeType is too long.");
     auto url = required_text(properties, "notificationUrl");
     if (!url) return url.error();
     auto lifecycle_url = text_of(properties, "lifecycleNotificationUrl");

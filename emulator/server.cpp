@@ -4,7 +4,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -53,6 +52,16 @@ bool fit_for_link(beast::string_view host) {
                return std::isalnum(c) != 0 || c == '.' || c == '-' || c == ':' || c == '[' ||
                       c == ']' || c == '_';
            });
+}
+
+/// What a connection's task, or the acceptor's, may not do; it costs only itself.
+void log_failure(const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+        log().error("a connection's task ended: {}", e.what());
+    }
 }
 
 Request read(const http::request<http::string_body>& message, bool tls, std::uint16_t port) {
@@ -122,7 +131,7 @@ Result<void> Server::listen() {
     }
     port_ = acceptor_.local_endpoint().port();
     // Ends when the acceptor is closed; the owner runs the loop until then.
-    asio::co_spawn(io_, accept(), asio::detached);
+    asio::co_spawn(io_, accept(), log_failure);
     return {};
 }
 
@@ -146,14 +155,7 @@ asio::awaitable<void> Server::accept() {
             continue;
         }
         if (sockets_.size() >= options_.connections) continue;  // closed at once
-        asio::co_spawn(io_, serve(std::move(socket)), [](const std::exception_ptr& failure) {
-            if (!failure) return;
-            try {
-                std::rethrow_exception(failure);
-            } catch (const std::exception& e) {
-                log().error("a connection's task ended: {}", e.what());
-            }
-        });
+        asio::co_spawn(io_, serve(std::move(socket)), log_failure);
     }
 }
 
