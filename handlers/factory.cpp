@@ -11,6 +11,7 @@ namespace {
 
 struct Make {
     Clock& clock;
+    std::uint32_t workers;
 
     Result<MadeHandler> operator()(const LogOptions& options) const {
         return MadeHandler{std::make_unique<LogHandler>(options, log()), Dispatcher::kTimeLimit};
@@ -20,7 +21,7 @@ struct Make {
         return MadeHandler{std::make_unique<FileHandler>(options), Dispatcher::kTimeLimit};
     }
     Result<MadeHandler> operator()(const HttpOptions& options) const {
-        auto handler = HttpHandler::make(options, clock);
+        auto handler = HttpHandler::make(options, clock, workers);
         if (handler.has_error()) return handler.error();
         return MadeHandler{std::move(*handler), HttpHandler::time_limit(options)};
     }
@@ -29,7 +30,7 @@ struct Make {
 }  // namespace
 
 Result<MadeHandler> make_handler(const HandlerOptions& options, Clock& clock) {
-    return std::visit(Make{clock}, options.type);
+    return std::visit(Make{clock, options.workers}, options.type);
 }
 
 }  // namespace graphhook::handlers

@@ -134,7 +134,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
 
     // With their own protection.
     Metrics::OfHandler metrics_;
-    LogLimiter dead_lines_, settle_lines_;
+    LogLimiter dead_lines_, store_lines_;
 
     // Guarded by mutex_.
     std::mutex mutex_;

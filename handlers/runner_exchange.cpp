@@ -67,6 +67,11 @@ void Runner::leased(Result<std::vector<store::Delivery>> result) {
             more_ = true;
             ask_again_at_ = now + kAskAgain;
             due_changed = true;
+            if (std::uint64_t kept_back = 0; store_lines_.allow(now, kept_back)) {
+                log().warn(
+                    "nothing could be leased handler={} error={}", name_, to_string(result.error())
+                );
+            }
             if (probe) breaker_.probe_lapsed();
         } else if (result->empty()) {
             if (probe) breaker_.probe_lapsed();
@@ -171,7 +176,7 @@ void Runner::note_settled(const Result<std::size_t>& result) {
     const auto now = context_.clock.steady_now();
     std::uint64_t kept_back = 0;
     if (result.has_error()) {
-        if (settle_lines_.allow(now, kept_back)) {
+        if (store_lines_.allow(now, kept_back)) {
             log().error(
                 "outcomes could not be stored and are handed over again handler={} error={}", name_,
                 to_string(result.error())
@@ -179,7 +184,7 @@ void Runner::note_settled(const Result<std::size_t>& result) {
         }
     } else if (*result > 0) {
         metrics_.refused(*result);
-        if (settle_lines_.allow(now, kept_back)) {
+        if (store_lines_.allow(now, kept_back)) {
             log().warn(
                 "outcomes of an older attempt were refused handler={} count={}", name_, *result
             );

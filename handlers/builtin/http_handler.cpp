@@ -55,7 +55,9 @@ Outcome outcome_of_status(int status, std::optional<milliseconds> retry_after) {
     }
 }
 
-Result<std::unique_ptr<HttpHandler>> HttpHandler::make(HttpOptions options, Clock& clock) {
+Result<std::unique_ptr<HttpHandler>> HttpHandler::make(
+    HttpOptions options, Clock& clock, std::uint32_t workers
+) {
     if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
         return fail(Errc::BadInput, "the URL must begin with https:// or http://");
     }
@@ -70,6 +72,7 @@ Result<std::unique_ptr<HttpHandler>> HttpHandler::make(HttpOptions options, Cloc
     client.connect_timeout = options.connect_timeout;
     client.timeout = options.timeout;
     client.ca_file = options.ca_file;
+    client.max_idle_connections = std::max<long>(client.max_idle_connections, workers);
     return std::make_unique<HttpHandler>(
         std::move(options), make_http_client(std::move(client)), std::move(signer), clock
     );

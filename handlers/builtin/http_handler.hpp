@@ -26,9 +26,10 @@ namespace graphhook::handlers {
 /// again in halves until the item is alone, so that it does not cost its neighbours.
 class HttpHandler final : public Handler {
   public:
-    /// Errc::BadInput: the URL is not http or https, or the secret is not readable.
+    /// `workers`: so many call it at once, and each keeps its connection. Errc::BadInput: the URL
+    /// is not http or https, or the secret is not readable.
     [[nodiscard]] static Result<std::unique_ptr<HttpHandler>> make(
-        HttpOptions options, Clock& clock
+        HttpOptions options, Clock& clock, std::uint32_t workers = 1
     );
     HttpHandler(
         HttpOptions options, std::unique_ptr<HttpClient> client, std::optional<Signer> signer,
