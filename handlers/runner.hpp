@@ -112,7 +112,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
     void leased(Result<std::vector<store::Delivery>> result);
     void add_ready(Ready one);
     void send_settlements(std::vector<store::Settlement> settlements);
-    void settled(Result<std::size_t> result, bool gave_back);
+    void settled(const Result<std::size_t>& result, bool gave_back);
     void note_settled(const Result<std::size_t>& result);
     /// Judges, counts, and notes what the breaker made of it; gives back what is ready if it
     /// opened.

@@ -146,8 +146,8 @@ void Runner::send_settlements(std::vector<store::Settlement> settlements) {
     context_.source.settle(
         name_, std::move(settlements),
         {nullptr,
-         [self = weak_from_this(), gave_back](Result<std::size_t> result) {
-             if (const auto runner = self.lock()) runner->settled(std::move(result), gave_back);
+         [self = weak_from_this(), gave_back](const Result<std::size_t>& result) {
+             if (const auto runner = self.lock()) runner->settled(result, gave_back);
          }}
     );
     const Lock lock(mutex_);
@@ -155,7 +155,7 @@ void Runner::send_settlements(std::vector<store::Settlement> settlements) {
     if (idle()) became_idle_.notify_all();
 }
 
-void Runner::settled(Result<std::size_t> result, bool gave_back) {
+void Runner::settled(const Result<std::size_t>& result, bool gave_back) {
     std::optional<store::LeaseRequest> request;
     {
         const Lock lock(mutex_);
