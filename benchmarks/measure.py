@@ -188,7 +188,7 @@ class Bench:
         self.start(service)
         _, twenty = self.bodies()
         self.load(service.port, "/graph/notifications", twenty, requests=MILLION // 20)
-        waiting = stack.metric_sum(service.metrics(), "graphhook_backlog")
+        waiting = service.waiting()
         if waiting < MILLION * 0.999:
             raise stack.Failed(f"{waiting:,.0f} waiting instead of a million")
         full = service.resident_bytes() / 2**20
@@ -246,7 +246,7 @@ class Bench:
         """Whether at most a quarter of a second's worth is waiting after a while at this rate, and it was reached."""
         report = self.load(service.port, "/graph/notifications", body,
                            rate=rate / per_post, seconds=self.seconds, warm_up=2)
-        waiting = stack.metric_sum(service.metrics(), "graphhook_backlog")
+        waiting = service.waiting()
         reached = report["rate"] * per_post
         flat = waiting <= rate * 0.25 and reached >= rate * 0.97
         say(f"{per_post} a POST, {rate:,.0f} items/s wanted: {reached:,.0f}/s accepted, {waiting:,.0f} waiting afterwards")

@@ -108,15 +108,13 @@ class Demo:
         shown = [0.0]
 
         def all_handled():
-            metrics = self.service.metrics()
-            status = self.emulator.status()
+            status, waiting = self.emulator.status(), self.service.waiting("audit")
             if time.monotonic() - shown[0] > 1:
                 shown[0] = time.monotonic()
                 print(f"  made {status['changesMade']:4}, accepted {status['itemsAccepted']:4}, "
-                      f"waiting {stack.metric_sum(metrics, 'graphhook_backlog', handler='audit'):4.0f}, "
-                      f"handled {len(self.handled):4}", flush=True)
+                      f"waiting {waiting:4}, handled {len(self.handled):4}", flush=True)
             return (all(self.emulator.control("GET", f"/jobs/{job}")["done"] for job in jobs)
-                    and stack.metric_sum(metrics, "graphhook_backlog") == 0)
+                    and self.service.waiting() == 0)
 
         stack.wait_until(all_handled, 300, "all changes handled", self.service.check_running)
         self.tail.stop()

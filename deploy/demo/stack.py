@@ -323,12 +323,14 @@ class Graphhook(Program):
     def cli_json(self, *arguments):
         return json.loads(self.cli(*arguments, "--output", "json"))
 
+    def waiting(self, handler=None):
+        """How many notifications are accepted and not handled, now (the metric is as of the last second)."""
+        return sum(row["waiting"] for row in self.cli_json("handlers", "list") if handler in (None, row["handler"]))
+
     def wait_idle(self, seconds=60):
         """Until no handler has a backlog."""
-        def idle():
-            values = [v for k, v in self.metrics().items() if k.startswith("graphhook_backlog{")]
-            return values and sum(values) == 0
-        wait_until(idle, seconds, lambda: f"backlog empty\n{self.log_tail()}", self.check_running)
+        wait_until(lambda: self.waiting() == 0, seconds,
+                   lambda: f"backlog empty\n{self.log_tail()}", self.check_running)
 
 
 def parse_metrics(text):

@@ -26,23 +26,24 @@ class E2eTest(unittest.TestCase):
         self.folder = os.path.join(BUILD, "e2e", f"{os.path.basename(sys.argv[0])[:-8]}-{os.getpid()}")
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        self.programs = []
-        self.addCleanup(self._clean_up)
         self.emulator = stack.Emulator(BIN, os.path.join(self.folder, "emulator"))
         self.programs.append(self.emulator)
         self.service = stack.Graphhook(BIN, self.folder)
         self.programs.append(self.service)
         self.output = os.path.join(self.folder, "handled.jsonl")
 
-    def _clean_up(self):
+    def run(self, result=None):
+        self.programs = []
+        result = super().run(result)
         for program in self.programs:
             program.kill()
-        if not self._outcome.success:
+        if any(test is self for test, _ in result.failures + result.errors):
             for program in self.programs:
                 if os.path.exists(program.log_file):
                     print(f"--- {program.log_file}\n{program.log_tail(40)}", file=sys.stderr)
-        else:
+        elif self.programs:
             shutil.rmtree(self.folder, ignore_errors=True)
+        return result
 
     def start(self, *emulator_options, subscriptions=None, wait_active=True, **configuration):
         """Emulator and service, all subscriptions active."""
