@@ -96,6 +96,21 @@ void check_selection(CLI::App* command, const SelectionArguments& selection) {
         throw CLI::ValidationError(command->get_name(), "say which: numbers, or --since");
 }
 
+/// A command that says which deliveries it is about.
+CLI::App* add_selecting(
+    CLI::App& parent, Arguments& arguments, const std::string& name, const std::string& what,
+    const std::string& examples, Command command
+) {
+    auto* sub = add(parent, arguments, name, what, examples, {});
+    add_selection(sub, arguments);
+    add_output(sub, arguments);
+    sub->callback([sub, &arguments, command = std::move(command)] {
+        check_selection(sub, arguments.selection);
+        arguments.command = command;
+    });
+    return sub;
+}
+
 void add_top(CLI::App& app, Arguments& arguments) {
     add(app, arguments, "serve", "Runs the service until SIGTERM; SIGHUP reloads the configuration",
         "  graphhook serve\n  graphhook -c ./graphhook.yaml serve", serve);
@@ -104,18 +119,16 @@ void add_top(CLI::App& app, Arguments& arguments) {
         "  graphhook check\n  graphhook -c ./graphhook.yaml check\n\nEverything that is wrong is "
         "said at once, as file:line:column: message.",
         check);
-    auto* replay =
-        add(app, arguments, "replay", "Hands over again what a handler had before",
-            "  graphhook replay --handler tickets --since 2h\n  graphhook replay --handler tickets "
-            "1041 "
-            "1042",
-            [&arguments](const CommandContext& context) {
-                return repair_deliveries(context, "replay", arguments.selection);
-            });
-    add_selection(replay, arguments);
-    add_output(replay, arguments);
+    auto* replay = add_selecting(
+        app, arguments, "replay", "Hands over again what a handler had before",
+        "  graphhook replay --handler tickets --since 2h\n  graphhook replay --handler tickets "
+        "1041 "
+        "1042",
+        [&arguments](const CommandContext& context) {
+            return repair_deliveries(context, "replay", arguments.selection);
+        }
+    );
     replay->get_option("--handler")->required();
-    replay->final_callback([replay, &arguments] { check_selection(replay, arguments.selection); });
 }
 
 void add_subscriptions(CLI::App& app, Arguments& arguments) {
@@ -226,26 +239,21 @@ void add_dead_letters(CLI::App& app, Arguments& arguments) {
     show->add_option("ID", arguments.name, "Its number")->required();
     add_output(show, arguments);
     for (const bool replay : {true, false}) {
-        auto* command =
-            add(*group, arguments, replay ? "replay" : "drop",
-                replay ? "Hands them over again" : "Forgets them for good",
-                replay
-                    ? "  graphhook dead-letters replay 1041 1042\n  graphhook dead-letters replay "
-                      "--handler tickets --all"
-                    : "  graphhook dead-letters drop 1041\n  graphhook dead-letters drop --until "
-                      "720h",
-                [&arguments, replay](const CommandContext& context) {
-                    return repair_deliveries(
-                        context, replay ? "dead-letters/replay" : "dead-letters/drop",
-                        arguments.selection
-                    );
-                });
-        add_selection(command, arguments);
+        auto* command = add_selecting(
+            *group, arguments, replay ? "replay" : "drop",
+            replay ? "Hands them over again" : "Forgets them for good",
+            replay ? "  graphhook dead-letters replay 1041 1042\n  graphhook dead-letters replay "
+                     "--handler tickets --all"
+                   : "  graphhook dead-letters drop 1041\n  graphhook dead-letters drop --until "
+                     "720h",
+            [&arguments, replay](const CommandContext& context) {
+                return repair_deliveries(
+                    context, replay ? "dead-letters/replay" : "dead-letters/drop",
+                    arguments.selection
+                );
+            }
+        );
         command->add_flag("--all", arguments.selection.all, "All of them");
-        add_output(command, arguments);
-        command->final_callback([command, &arguments] {
-            check_selection(command, arguments.selection);
-        });
     }
 }
 

@@ -226,16 +226,14 @@ ExitCode show_subscription(const CommandContext& context, const std::string& nam
 }
 
 ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete) {
-    ExitCode code = kDone;
-    Config config;
-    const auto opened = open(context, code, config);
-    if (opened == nullptr) return code;
+    const auto asked = load_for_tools(context.config_path);
+    if (!asked) return kRefused;
     const std::vector<Column> columns = {
         {"ACTION", "action"}, {"NAME", "name"},         {"TENANT", "tenant"},
         {"DUE", "due"},       {"GRAPH ID", "graph_id"}, {"REASON", "reason"},
     };
     const auto answer =
-        AdminClient(config.admin.socket)
+        AdminClient(asked->admin.socket)
             .call("GET", fmt::format("/api/v1/plan?allow_delete={}", allow_delete), nullptr);
     if (answer) {
         print_rows(context.output, columns, answer->as_array());
@@ -244,18 +242,20 @@ ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_d
     if (answer.error().code != Errc::NotFound) return failed(answer.error());
     std::cerr << "graphhook: 'graphhook serve' is not running: planned from the store alone, "
                  "without asking Graph\n";
-    const auto records = wait_for<Records>([&](Completion<Records> done) {
-        opened->store->subscriptions(std::move(done));
-    });
-    if (!records) return failed(records.error());
-    print_rows(
-        context.output, columns,
-        to_json(offline_plan(
-            config.subscriptions, *records, real_clock().system_now(),
-            static_cast<std::size_t>(allow_delete)
-        ))
+    return with_store<Records>(
+        context,
+        [](store::Store& store, Completion<Records> done) { store.subscriptions(std::move(done)); },
+        [&](const Records& records) {
+            print_rows(
+                context.output, columns,
+                to_json(offline_plan(
+                    asked->subscriptions, records, real_clock().system_now(),
+                    static_cast<std::size_t>(allow_delete)
+                ))
+            );
+            return kDone;
+        }
     );
-    return kDone;
 }
 
 }  // namespace graphhook::app

@@ -2,8 +2,8 @@
 
 #include "app/nearest.hpp"
 #include "app/scalar.hpp"
-#include "core/time_text.hpp"
 #include "subscriptions/catalog.hpp"
+#include "subscriptions/check.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -27,6 +27,7 @@ class Checks {
         receiver();
         tenants();
         wanted();
+        what_graph_refuses();
         handlers();
         return std::move(problems_);
     }
@@ -139,7 +140,7 @@ class Checks {
     }
 
     void wanted() {
-        std::map<std::string, std::string> first_of;
+        std::map<std::string, const subscriptions::WantedSubscription*> first_of;
         for (const auto& wanted : config_.subscriptions.wanted) {
             const auto path = fmt::format("subscriptions.{}", wanted.name);
             known_names(path + ".tenant", "tenants");
@@ -151,27 +152,24 @@ class Checks {
                     path, "'{}' has no handler: name one in 'handlers', or route it to one", path
                 );
             }
-            auto same = wanted.tenant + '\n' + wanted.resource;
-            std::transform(same.begin(), same.end(), same.begin(), [](char c) {
-                return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-            });
-            const auto [first, fresh] = first_of.emplace(same, wanted.name);
-            if (!fresh && !wanted.resource.empty()) {
+            const auto same = wanted.tenant + '\n' + subscriptions::comparable(wanted.resource);
+            const auto [first, fresh] = first_of.emplace(same, &wanted);
+            // The same changes too are more than a warning.
+            if (!fresh && !wanted.resource.empty() &&
+                changes_of(*first->second) != changes_of(wanted)) {
                 warn(
                     path + ".resource",
-                    "'{}' watches the same resource as '{}': each change comes twice", path,
-                    first->second
+                    "'{}' watches the same resource as '{}': some changes may come twice", path,
+                    first->second->name
                 );
             }
         }
     }
 
     void resource(const std::string& path, const std::string& resource) {
-        if (resource.find("://") != std::string::npos || resource.starts_with("v1.0/") ||
-            resource.starts_with("beta/")) {
+        if (resource.starts_with("v1.0/") || resource.starts_with("beta/")) {
             error(
-                path,
-                "'{}' is without host and version, such as users/support@contoso.com/messages", path
+                path, "'{}' is without version, such as users/support@contoso.com/messages", path
             );
         } else if (resource.size() > 2'048 ||
                    std::any_of(resource.begin(), resource.end(), [](char c) {
@@ -181,52 +179,38 @@ class Checks {
         }
     }
 
-    /// What Graph would say no to, as far as the catalog of kinds knows.
+    static std::set<std::string> changes_of(const subscriptions::WantedSubscription& wanted) {
+        return {wanted.changes.begin(), wanted.changes.end()};
+    }
+
     void kind(const std::string& path, const subscriptions::WantedSubscription& wanted) {
-        const subscriptions::Kind* kind = nullptr;
-        if (!wanted.kind.empty()) {
-            kind = subscriptions::kind_named(wanted.kind);
-            if (kind == nullptr) {
-                std::vector<std::string_view> known;
-                for (const auto& one : subscriptions::catalog()) known.push_back(one.name);
-                const auto best = nearest(wanted.kind, known);
-                error(
-                    path + ".kind", "'{}.kind': there is no kind '{}'{}", path,
-                    for_message(wanted.kind),
-                    best.empty() ? std::string() : fmt::format(", did you mean '{}'?", best)
-                );
-            }
-        } else if (!wanted.resource.empty()) {
-            kind = subscriptions::recognise(wanted.resource);
-            if (kind == nullptr) {
-                warn(
-                    path + ".resource",
-                    "'{}' is of no kind that is known here; 'kind' may name one", path
-                );
-            }
-        }
-        if (subscriptions::is_about_me(wanted.resource)) {
-            error(path + ".resource", "'{}': an application is nobody, so it has no 'me'", path);
-        }
-        if (kind == nullptr) return;
-        if (!kind->app_only || kind->needs == subscriptions::Needs::ResourceData) {
+        if (!wanted.kind.empty() && subscriptions::kind_named(wanted.kind) == nullptr) {
+            std::vector<std::string_view> known;
+            for (const auto& one : subscriptions::catalog()) known.push_back(one.name);
+            const auto best = nearest(wanted.kind, known);
             error(
-                path + ".resource", "'{}': an application can not subscribe to a {} this way", path,
-                kind->name
+                path + ".kind", "'{}.kind': there is no kind '{}'{}", path,
+                for_message(wanted.kind),
+                best.empty() ? std::string() : fmt::format(", did you mean '{}'?", best)
             );
         }
-        for (const auto& change : wanted.changes) {
-            const auto bit = subscriptions::change_bit(change);
-            if (bit != 0 && (kind->changes & bit) == 0)
-                error(
-                    path + ".changes", "'{}': Graph tells no '{}' of a {}", path, change, kind->name
-                );
-        }
-        if (wanted.life && *wanted.life > kind->longest) {
-            error(
-                path + ".life", "'{}.life': Graph grants a {} at most {}", path, kind->name,
-                duration_text(kind->longest)
+        if (wanted.kind.empty() && !wanted.resource.empty() &&
+            subscriptions::recognise(wanted.resource) == nullptr) {
+            warn(
+                path + ".resource", "'{}' is of no kind that is known here; 'kind' may name one",
+                path
             );
+        }
+    }
+
+    /// What Graph would refuse sooner or later, as far as the catalog of kinds knows.
+    void what_graph_refuses() {
+        for (const auto& problem : subscriptions::check(config_.subscriptions)) {
+            const auto path = fmt::format("subscriptions.{}.{}", problem.subscription, problem.key);
+            const auto* value = reading_.find(path);
+            // Unknown tenants, and what no value was found for, have been told already.
+            if (problem.key == "tenant" || value == nullptr || !value->sound) continue;
+            error(path, "'{}': {}", path, problem.text);
         }
     }
 

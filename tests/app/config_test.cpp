@@ -378,8 +378,32 @@ TEST_F(ConfigTest, AResourceWithHostOrVersionIsRefused) {
         problems(
             subscription("    resource: https://graph.microsoft.com/v1.0/users\n    handlers: h\n")
         ),
-        ElementsAre(HasSubstr("is without host and version"))
+        ElementsAre(HasSubstr("has neither base URL nor version"))
     );
+}
+
+TEST_F(ConfigTest, WhatGraphWouldRefuseIsRefusedHere) {
+    EXPECT_THAT(
+        problems(subscription("    resource: me/messages\n    handlers: h\n")),
+        Contains(HasSubstr("8:15: 'subscriptions.s.resource': `me` means a signed-in user"))
+    );
+    EXPECT_THAT(
+        problems(subscription(
+            "    resource: users/x/messages\n    handlers: h\n    life: 365d\n    kind: mesage\n"
+        )),
+        Contains(HasSubstr("there is no kind 'mesage', did you mean 'message'?"))
+    );
+    EXPECT_THAT(
+        problems(subscription("    resource: users/x/messages\n    handlers: h\n    life: 365d\n")),
+        ElementsAre(HasSubstr("10:11: 'subscriptions.s.life': Graph lets a message"))
+    );
+}
+
+TEST_F(ConfigTest, AnUnknownKindOfResourceIsAWarning) {
+    const auto parsed = parse(subscription("    resource: new/things\n    handlers: h\n"));
+    EXPECT_TRUE(parsed.config);
+    ASSERT_EQ(parsed.problems.size(), 1U);
+    EXPECT_THAT(parsed.problems[0].message, HasSubstr("of no kind that is known here"));
 }
 
 TEST_F(ConfigTest, ASecretIsGivenOnceDirectlyOrByFile) {

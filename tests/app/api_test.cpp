@@ -1,0 +1,139 @@
+#include "app/api.hpp"
+
+#include "store/metrics.hpp"
+#include "tests/support/open_store.hpp"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <prometheus/registry.h>
+
+namespace graphhook::app {
+namespace {
+
+using receiver::AdminReply;
+using receiver::AdminRequest;
+using receiver::Method;
+
+class ApiTest : public ::testing::Test {
+  protected:
+    AdminReply get(const std::string& path, const std::string& query = "") {
+        return api.call({.method = Method::Get, .path = path, .query = query});
+    }
+    AdminReply post(const std::string& path, const std::string& body, bool may_repair = true) {
+        return api.call(
+            {.method = Method::Post,
+             .path = path,
+             .body = body,
+             .who = "t",
+             .may_repair = may_repair}
+        );
+    }
+
+    /// Puts one notification in, for a handler that is attached and never asks.
+    void store_one() {
+        const auto attached = wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            store::Attachment attachment;
+            attachment.handler = "audit";
+            attachment.accepts = [](const store::Stream&) { return true; };
+            attachment.on_work = [] {};
+            store->attach(std::move(attachment), std::move(done));
+        });
+        ASSERT_TRUE(attached);
+        const auto appended = wait_for<store::Appended>([&](Completion<store::Appended> done) {
+            store::Item item;
+            item.stream = std::make_shared<store::Stream>(
+                store::Stream{store::Lane::Change, "contoso", "inbox", "message", "created"}
+            );
+            item.subscription_id = "s";
+            item.resource = "users/x/messages/1";
+            item.body = R"({"id":"1"})";
+            std::vector<store::Item> items;
+            items.push_back(std::move(item));
+            store->append(std::move(items), real_clock().system_now(), std::move(done));
+        });
+        ASSERT_TRUE(appended);
+    }
+
+    test::OpenStore store;
+    prometheus::Registry registry;
+    subscriptions::Metrics metrics{registry};
+    subscriptions::StoreSubscriptionTable table{*store};
+    subscriptions::SubscriptionManager manager{
+        {}, {.table = table, .clock = real_clock(), .metrics = metrics}
+    };
+    Api api{Api::Parts{
+        .store = *store,
+        .subscriptions = manager,
+        .clock = real_clock(),
+        .state = [] { return std::string_view("ready"); },
+        .started_at = real_clock().system_now()
+    }};
+};
+
+TEST_F(ApiTest, ShowsStatusDeliveriesAndANotificationWithItsItem) {
+    store_one();
+    const auto status = boost::json::parse(get("/status").body);
+    EXPECT_EQ(status.at("state").as_string(), "ready");
+    EXPECT_EQ(status.at("store").at("notifications").to_number<int>(), 1);
+    const auto listed = get("/deliveries", "state=waiting&handler=audit&limit=10");
+    ASSERT_EQ(listed.status, 200U);
+    const auto rows = boost::json::parse(listed.body).as_array();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].at("subscription").as_string(), "inbox");
+    const auto id = std::string(rows[0].at("id").as_string());
+    const auto shown = boost::json::parse(get("/notifications/" + id).body);
+    EXPECT_EQ(shown.at("item").at("id").as_string(), "1");
+    EXPECT_EQ(shown.at("deliveries").as_array().size(), 1U);
+    for (const auto* path : {"/handlers", "/dead-letters", "/subscriptions", "/plan", "/refused"}) {
+        const auto reply = get(path);
+        EXPECT_EQ(reply.status, 200U) << path;
+        EXPECT_TRUE(boost::json::parse(reply.body).is_array()) << path;
+    }
+}
+
+TEST_F(ApiTest, AnswersWhatItDoesNotKnowWithAReason) {
+    const auto status_of = [](const AdminReply& reply) {
+        EXPECT_TRUE(boost::json::parse(reply.body).at("error").is_string());
+        return reply.status;
+    };
+    EXPECT_EQ(status_of(get("/")), 404U);
+    EXPECT_EQ(status_of(get("/nothing")), 404U);
+    EXPECT_EQ(status_of(get("/notifications/41")), 404U);
+    EXPECT_EQ(status_of(get("/notifications/x")), 400U);
+    EXPECT_EQ(status_of(get("/subscriptions/nobody")), 404U);
+    EXPECT_EQ(status_of(get("/deliveries", "state=asleep")), 400U);
+    EXPECT_EQ(status_of(get("/deliveries", "after=x")), 400U);
+    EXPECT_EQ(status_of(get("/plan", "allow_delete=-1")), 400U);
+    EXPECT_EQ(status_of(get("/a b%")), 400U);
+    EXPECT_EQ(status_of(post("/replay", "{")), 400U);
+    EXPECT_EQ(status_of(post("/replay", "{}")), 400U);
+    EXPECT_EQ(status_of(post("/apply", R"({"allow_delete":"x"})")), 400U);
+    EXPECT_EQ(status_of(post("/subscriptions/nobody/renew", "{}")), 404U);
+    EXPECT_EQ(status_of(post("/nothing", "{}")), 404U);
+    EXPECT_EQ(
+        status_of(api.call({.method = Method::Put, .path = "/replay", .may_repair = true})), 405U
+    );
+    EXPECT_EQ(
+        status_of(api.call(
+            {.method = Method::Delete, .path = "/subscriptions/nobody", .may_repair = true}
+        )),
+        404U
+    );
+}
+
+TEST_F(ApiTest, WhoMayOnlyReadRepairsNothing) {
+    EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})", false).status, 403U);
+    EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})").status, 200U);
+}
+
+TEST_F(ApiTest, PausingIsSeenInTheList) {
+    store_one();
+    EXPECT_EQ(post("/handlers/audit/pause", "{}").status, 200U);
+    const auto rows = boost::json::parse(get("/handlers").body).as_array();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_TRUE(rows[0].at("paused").as_bool());
+    EXPECT_EQ(rows[0].at("waiting").to_number<int>(), 1);
+}
+
+}  // namespace
+}  // namespace graphhook::app
