@@ -1,17 +1,31 @@
 #include "core/digest.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <exception>
+#include <memory>
 
 namespace graphhook {
+namespace {
+
+struct FreeContext {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+}  // namespace
 
 Sha256 sha256(std::string_view data) noexcept {
+    // OpenSSL's one-call form looks the algorithm up by name each time, which costs more than to
+    // hash what we hash. The algorithm is kept until the process ends.
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
     Sha256 digest;
-    ::SHA256(
-        reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-        reinterpret_cast<unsigned char*>(digest.data())
-    );
+    auto* const out = reinterpret_cast<unsigned char*>(digest.data());
+    if (EVP_DigestInit_ex2(context.get(), algorithm, nullptr) != 1 ||
+        EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1 ||
+        EVP_DigestFinal_ex(context.get(), out, nullptr) != 1)
+        std::terminate();  // out of memory, or a libcrypto without SHA-256
     return digest;
 }
 
