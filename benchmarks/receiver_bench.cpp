@@ -1,7 +1,7 @@
 // What the receiver costs by itself: a server whose journal completes at once from a thread of its
 // own.
 //
-//   receiver_bench CERTIFICATE KEY [PORT [THREADS]]
+//   graphhook-receiver-bench CERTIFICATE KEY [PORT [THREADS]]
 //
 // serves until its standard input ends. Load it with, for example,
 //   h2load --h1 -t1 -c64 -D10 -d post.json -H 'content-type: application/json'
@@ -102,7 +102,7 @@ class InstantJournal final : public receiver::Journal {
 
 int main(int argc, char** argv) {
     if (argc < 3) {
-        std::fputs("usage: receiver_bench CERTIFICATE KEY [PORT [THREADS]]\n", stderr);
+        std::fputs("usage: graphhook-receiver-bench CERTIFICATE KEY [PORT [THREADS]]\n", stderr);
         return 2;
     }
     receiver::ReceiverOptions options;
