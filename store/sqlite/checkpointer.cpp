@@ -31,6 +31,11 @@ bool Checkpointer::idle() const {
     return !asked_;
 }
 
+void Checkpointer::wait() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return !asked_; });
+}
+
 std::optional<std::string> Checkpointer::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -52,6 +57,7 @@ void Checkpointer::run() {
         }
         lock.lock();
         asked_ = false;
+        idle_.notify_all();
         if (failure) failure_ = std::move(failure);
     }
 }

@@ -26,6 +26,8 @@ class Checkpointer {
     void nudge();
     /// False while it is at it: then the writer must not checkpoint itself.
     [[nodiscard]] bool idle() const;
+    /// Until it is idle.
+    void wait();
     /// WAL pages that were in the database file, and durable there, when it last ended.
     [[nodiscard]] int written() const noexcept { return written_; }
     /// The WAL starts anew.
@@ -39,7 +41,7 @@ class Checkpointer {
     std::unique_ptr<Connection> connection_;
     std::atomic<int> written_{0};
     mutable std::mutex mutex_;
-    std::condition_variable wake_;
+    std::condition_variable wake_, idle_;
     // guarded by mutex_
     bool asked_ = false;
     bool stopping_ = false;

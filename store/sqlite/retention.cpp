@@ -107,7 +107,8 @@ bool Retention::give_back(Tables& tables) {
     next_look_ = now + std::chrono::seconds(10);
     const auto free = tables.connection.query("PRAGMA freelist_count");
     const auto pages = tables.connection.query("PRAGMA page_count");
-    giving_back_ = free > kWorthIt && free > pages / (giving_back_ ? 8 : 4);
+    giving_back_ =
+        giving_back_ ? free > std::max(kAtOnce, pages / 8) : free > kWorthIt && free > pages / 4;
     if (!giving_back_) return false;
     tables.writes.begin();
     tables.connection.exec(("PRAGMA incremental_vacuum(" + std::to_string(kAtOnce) + ")").c_str());

@@ -89,7 +89,7 @@ int schema_version() noexcept {
 
 void set_pragmas(Connection& connection) {
     connection.exec(
-        "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA mmap_size=0;"
+        "PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
         "PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
         "PRAGMA cell_size_check=ON; PRAGMA secure_delete=FAST"
     );

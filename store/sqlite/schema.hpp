@@ -16,7 +16,7 @@ namespace graphhook::store {
 /// The same without changing anything: an older schema is Errc::Conflict (start `serve` once).
 [[nodiscard]] Result<void> check_schema(Connection& connection, const std::string& path);
 
-/// What every connection sets: small caches, no mmap, no automatic checkpoint.
+/// What every connection sets: small caches, no mmap, every commit synced.
 void set_pragmas(Connection& connection);
 
 /// The right Error for what SQLite said.

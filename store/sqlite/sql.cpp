@@ -5,6 +5,8 @@
 namespace graphhook::store {
 namespace {
 
+constexpr int kBusyMilliseconds = 2'000;
+
 [[noreturn]] void raise(sqlite3* database, int code, std::string_view doing) {
     std::string detail(doing);
     detail += ": ";
@@ -45,7 +47,8 @@ Connection::Connection(const std::string& path, OpenMode mode, const std::string
         sqlite3_close(database_);
         throw SqlError(code, "opening " + path + ": " + detail);
     }
-    sqlite3_busy_timeout(database_, 2'000);
+    sqlite3_busy_timeout(database_, kBusyMilliseconds);
+    // In place of SQLite's own hook, which would checkpoint by itself every 1,000 pages.
     sqlite3_wal_hook(database_, on_wal, &wal_pages_);
 }
 

@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds kAgain{200};
 /// More appends than this wait: Errc::Busy.
 constexpr std::size_t kMostWaiting = 100'000;
 constexpr std::uint64_t kSqlitePage = 4096;
+/// Pages that the writer copies itself.
+constexpr int kLittle = 256;
+constexpr unsigned kTicksBetweenCheckpoints = 10;
 
 }  // namespace
 
@@ -257,6 +260,8 @@ void Writer::without_room(std::vector<AppendCall>& appends, const SqlError& erro
 void Writer::tick() {
     last_tick_ = clock_.steady_now();
     full_ = false;
+    next_try_pages_ = 0;
+    ++ticks_;
     look_at_room();
     tables_->repeats.forget_before(clock_.system_now());
     tables_->subscriptions.forget();
@@ -304,16 +309,27 @@ void Writer::checkpoint() {
         throw std::runtime_error("writing back the WAL failed: " + *failure);
     }
     const std::uint64_t size = wal_bytes();
-    if (size < options_.wal_bytes / 8) return;
-    if (!checkpointer_.idle()) return;
-    const int left = connection_->wal_pages() - checkpointer_.written();
+    if (size < options_.wal_bytes / 8) {
+        // Now and then all the same: what a quiet store has in its WAL is read at its next start.
+        if (ticks_ < kTicksBetweenCheckpoints) return;
+        ticks_ = 0;
+        if (connection_->wal_pages() > checkpointer_.written()) checkpointer_.nudge();
+        return;
+    }
+    const auto begin = steady_clock::now();
     const bool urgent = size >= options_.wal_bytes / 2;
-    constexpr int kLittle = 256;
+    if (!checkpointer_.idle()) {
+        // Near the limit it is waited for; else it may take its time.
+        if (size < options_.wal_bytes / 4 * 3) return;
+        checkpointer_.wait();
+    }
+    const int left = connection_->wal_pages() - checkpointer_.written();
     if (left > kLittle && !urgent) {
         checkpointer_.nudge();
         return;
     }
-    const auto begin = steady_clock::now();
+    // Somebody from outside was in the way: not at every commit again.
+    if (connection_->wal_pages() < next_try_pages_) return;
     try {
         std::optional<Reader::Pause> pause;
         if (urgent) pause.emplace(reader_);
@@ -324,6 +340,9 @@ void Writer::checkpoint() {
         if (!result.busy && result.written == result.in_log) {
             connection_->restart_wal();
             checkpointer_.restarted();
+            next_try_pages_ = 0;
+        } else if (urgent) {
+            next_try_pages_ = connection_->wal_pages() + kLittle;
         }
     } catch (const SqlError& error) {
         if (!error.full()) throw;

@@ -100,6 +100,8 @@ class Writer {
     bool busy_ = false;  ///< There is more to do at once.
     std::uint64_t interrupted_ = 0;
     SteadyTime last_tick_;
+    int next_try_pages_ = 0;  ///< Of the WAL: no checkpoint of ours below this.
+    unsigned ticks_ = 0;      ///< Since the last checkpoint for being time.
     std::uint64_t free_bytes_ = 0;
 
     std::mutex mutex_;

@@ -414,19 +414,17 @@ int FaultDisk::sync(File& file) {
     if (dead_) return SQLITE_IOERR_FSYNC;
     if (step(false, true)) {
         if (fault_ != Fault::PowerCut) {
-            for (Change& change : file.unsynced) change.lost = true;
+            // Some of it reached the disk, and what did not is never written again.
+            std::mt19937_64 random(steps_);
+            for (const Change& change : std::exchange(file.unsynced, {})) {
+                if (random() % 2 == 0) change_bytes(file.durable, change);
+            }
         }
         return SQLITE_IOERR_FSYNC;
     }
-    std::vector<Change> lost;
-    for (Change& change : file.unsynced) {
-        if (change.lost) {
-            lost.push_back(std::move(change));
-        } else {
-            change_bytes(file.durable, change);
-        }
+    for (const Change& change : std::exchange(file.unsynced, {})) {
+        change_bytes(file.durable, change);
     }
-    file.unsynced = std::move(lost);
     file.exists_durably = true;
     return SQLITE_OK;
 }
@@ -488,6 +486,24 @@ void FaultDisk::power_cycle(std::uint64_t seed) {
     }
     dead_ = false;
     fault_ = Fault::None;
+}
+
+void FaultDisk::kill() {
+    const std::lock_guard lock(mutex_);
+    dead_ = true;
+}
+
+void FaultDisk::revive() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [path, file] : files_) {
+        auto fresh = std::make_shared<File>();
+        fresh->now = std::move(file->now);
+        fresh->durable = std::move(file->durable);
+        fresh->exists_durably = file->exists_durably;
+        fresh->unsynced = std::move(file->unsynced);
+        file = std::move(fresh);
+    }
+    dead_ = false;
 }
 
 void FaultDisk::directory_synced() {

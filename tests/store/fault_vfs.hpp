@@ -43,6 +43,11 @@ class FaultDisk {
     [[nodiscard]] bool happened() const;
     /// Power goes (if it is still there) and comes back; nobody may have a file open.
     void power_cycle(std::uint64_t seed);
+    /// As kill -9 does: what was written is still in the page cache, but the process does nothing
+    /// more, not even close its files well. Everything fails until revive().
+    void kill();
+    /// All files are closed; a new process may open them.
+    void revive();
     /// What an fsync of the directory does, which no VFS sees: what was deleted stays deleted.
     void directory_synced();
     [[nodiscard]] std::uint64_t size_of(const std::string& suffix) const;
@@ -54,7 +59,6 @@ class FaultDisk {
         bool truncate = false;
         std::int64_t offset = 0;  ///< Or the new size.
         std::string bytes;
-        bool lost = false;  ///< A sync of it failed.
     };
     struct File {
         std::string now;      ///< What a reader sees.

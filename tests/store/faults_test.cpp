@@ -385,7 +385,7 @@ TEST(FaultDisk, AWorkloadOnASoundDiskLosesNothingWhenPowerIsCutAfterwards) {
 TEST_P(Faults, AtEveryStepWhatWasAcknowledgedIsThereAndNothingHalf) {
     const std::uint64_t steps = steps_of_a_sound_run();
     ASSERT_GT(steps, 100u);
-    const std::uint64_t stride = full_run() ? 1 : 23;
+    const std::uint64_t stride = full_run() ? 1 : 29;
     for (std::uint64_t step = 1 + static_cast<std::uint64_t>(GetParam()); step <= steps;
          step += stride) {
         SCOPED_TRACE("step " + std::to_string(step) + " of " + std::to_string(steps));
@@ -407,14 +407,16 @@ class FailedDisk : public Faults {};
 
 TEST_P(FailedDisk, AfterAFailureARestartAlonePromisesOnlyWhatSurvivesPowerToo) {
     const std::uint64_t steps = steps_of_a_sound_run();
-    const std::uint64_t stride = full_run() ? 3 : 61;
+    const std::uint64_t stride = full_run() ? 3 : 31;
     for (std::uint64_t step = 5; step <= steps; step += stride) {
         SCOPED_TRACE("step " + std::to_string(step) + " of " + std::to_string(steps));
         Trial trial;
         trial.disk.arm(GetParam(), step);
         trial.work(kRounds);
-        trial.close();
         trial.disk.arm(Fault::None, 0);
+        if (step % 2 == 0) trial.disk.kill();
+        trial.close();
+        trial.disk.revive();
         trial.failed = false;
         // The process comes back on the page cache that the failure left, and promises more.
         ASSERT_TRUE(trial.open());

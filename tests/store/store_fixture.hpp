@@ -68,6 +68,15 @@ inline Item lifecycle(const std::string& resource) {
     return made;
 }
 
+inline Settlement settlement(const Delivery& delivery, SettleAs as = SettleAs::Done) {
+    Settlement made;
+    made.id = delivery.id;
+    made.attempt = delivery.attempt;
+    made.as = as;
+    made.used = delivery.used;
+    return made;
+}
+
 /// Calls a store and waits for it.
 class Caller {
   public:
