@@ -201,7 +201,8 @@ TEST_F(ServeTest, RepairsAreAskedOfTheRunningServe) {
     auto list = graphhook({"handlers", "list", "--output", "json"});
     ASSERT_EQ(list.wait(), 0) << list.err();
     bool seen = false;
-    for (const auto& row : boost::json::parse(list.out()).as_array()) {
+    const auto rows = boost::json::parse(list.out()).as_array();
+    for (const auto& row : rows) {
         if (row.at("handler").as_string() != "audit") continue;
         seen = true;
         EXPECT_TRUE(row.at("paused").as_bool());
