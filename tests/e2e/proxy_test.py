@@ -12,6 +12,11 @@ from harness import ROOT, E2eTest, stack
 MESSAGES = {"messages": stack.FIVE["messages"]}
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Tests(E2eTest):
     def start_behind(self, file, tls):
         self.assertTrue(shutil.which("haproxy", path="/usr/sbin:/usr/bin"), "haproxy is not installed")
@@ -25,7 +30,6 @@ class Tests(E2eTest):
             self.emulator.cloud, certificates, subscriptions=MESSAGES,
             public_url=f"https://localhost:{port}/graph", receiver=receiver,
         )
-        self.service.start()
         pem = os.path.join(self.folder, "both.pem")
         with open(pem, "w", encoding="ascii") as both:
             for name in (certificates.certificate, certificates.private_key):
@@ -40,7 +44,9 @@ class Tests(E2eTest):
                 "GRAPHHOOK_HOST": "localhost", "GRAPHHOOK_CA": certificates.ca_file, "GRAPHHOOK_PEM": pem,
             },
         )
-        # Creates that came before HAProxy had seen readyz have failed their handshake and are retried.
+        stack.wait_until(lambda: listens(port), 20, "HAProxy listens", self.proxy.check_running)
+        self.service.start()
+        # A create that comes before HAProxy has seen readyz fails its handshake and is retried.
         self.wait_active(1, 120)
 
     def works_over_a_restart(self):
