@@ -22,6 +22,7 @@ using List = std::unique_ptr<curl_slist, ListDeleter>;
 struct Transfer {
     HttpResponse response;
     std::size_t max_bytes = 0;
+    bool cut = false;
     bool too_large = false;
     std::stop_token stop;
 };
@@ -30,6 +31,7 @@ std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user)
     auto& transfer = *static_cast<Transfer*>(user);
     const std::size_t bytes = size * count;
     if (transfer.response.body.size() + bytes > transfer.max_bytes) {
+        if (transfer.cut) return bytes;
         transfer.too_large = true;
         return 0;
     }
@@ -76,6 +78,7 @@ class CurlClient final : public HttpClient {
         char error_text[CURL_ERROR_SIZE] = "";
         Transfer transfer;
         transfer.max_bytes = options_.max_response_bytes;
+        transfer.cut = options_.cut_long_responses;
         transfer.stop = std::move(stop);
         CURL* const c = easy.get();
         ::curl_easy_reset(c);

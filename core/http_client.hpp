@@ -41,6 +41,8 @@ struct HttpClientOptions {
     std::string ca_file;
     /// More than this in a body ends the request with Errc::Full.
     std::size_t max_response_bytes = 16u << 20;
+    /// Read over what is beyond instead: for callers that only look at the status.
+    bool cut_long_responses = false;
     /// How many idle connections are kept for reuse.
     long max_idle_connections = 8;
     std::string user_agent = "graphhook";

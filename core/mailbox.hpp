@@ -56,10 +56,11 @@ class Handover {
 /// completes.
 template <class T, class Start>
 [[nodiscard]] Result<T> wait_for(Start&& start) {
-    std::promise<Result<T>> promise;
-    auto future = promise.get_future();
-    start(Completion<T>{nullptr, [&promise](Result<T> result) {
-                            promise.set_value(std::move(result));
+    // Shared: the completing thread may still be inside set_value when this one goes on.
+    auto promise = std::make_shared<std::promise<Result<T>>>();
+    auto future = promise->get_future();
+    start(Completion<T>{nullptr, [promise](Result<T> result) {
+                            promise->set_value(std::move(result));
                         }});
     return future.get();
 }

@@ -69,6 +69,9 @@ Result<std::unique_ptr<HttpHandler>> HttpHandler::make(
     }
     options.batch = std::max<std::size_t>(options.batch, 1);
     HttpClientOptions client;
+    // The status alone decides.
+    client.max_response_bytes = 64u << 10;
+    client.cut_long_responses = true;
     client.connect_timeout = options.connect_timeout;
     client.timeout = options.timeout;
     client.ca_file = options.ca_file;

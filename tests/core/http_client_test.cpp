@@ -136,6 +136,17 @@ TEST(HttpClient, BoundsTheBodyItReads) {
     );
 }
 
+TEST(HttpClient, ReadsOverALongBodyWhereOnlyTheStatusMatters) {
+    CannedServer server("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x'));
+    const auto client = make_http_client({.max_response_bytes = 999, .cut_long_responses = true});
+    for (int i = 0; i < 2; ++i) {
+        const auto reply = client->send({.url = server.url()}, {});
+        ASSERT_TRUE(reply) << to_string(reply.error());
+        EXPECT_EQ(reply->status, 200);
+    }
+    EXPECT_EQ(server.connections(), 1);
+}
+
 TEST(HttpClient, GivesUpWhenAskedToStop) {
     CannedServer silent("");
     std::stop_source stop;
