@@ -38,7 +38,7 @@ Error openssl_error(std::string_view what) {
 
 std::string text_of(BIO* bio) {
     char* data = nullptr;
-    const long size = BIO_get_mem_data(bio, &data);
+    const long size = ::BIO_ctrl(bio, BIO_CTRL_INFO, 0, &data);
     return {data, static_cast<std::size_t>(size)};
 }
 
@@ -119,7 +119,7 @@ bool covers(X509* certificate, const std::string& host) {
 }  // namespace
 
 Result<PemPair> make_authority() {
-    const Key key(EVP_EC_gen("P-256"));
+    const Key key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
     if (!key) return openssl_error("make a key");
     const Certificate certificate = blank(key.get(), "graph-emulator throwaway authority", 365);
     if (!certificate) return openssl_error("make a certificate");
@@ -139,7 +139,7 @@ Result<PemPair> make_server_certificate(
 ) {
     const Certificate issuer = read_certificate(authority.certificate);
     const Key issuer_key = read_key(authority.key);
-    const Key key(EVP_EC_gen("P-256"));
+    const Key key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
     if (!issuer || !issuer_key || !key || hosts.empty()) return openssl_error("read the authority");
     const Certificate certificate = blank(key.get(), hosts.front().substr(0, 64), 90);
     if (!certificate) return openssl_error("make a certificate");

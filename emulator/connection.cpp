@@ -105,7 +105,11 @@ struct Connection::Impl {
         if (endpoint.tls) {
             secure = std::make_unique<TlsStream>(executor, tls);
             secure->set_verify_callback(asio::ssl::host_name_verification(endpoint.host));
-            ::SSL_set_tlsext_host_name(secure->native_handle(), endpoint.host.c_str());
+            // What SSL_set_tlsext_host_name stands for, without its C casts.
+            ::SSL_ctrl(
+                secure->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                const_cast<char*>(endpoint.host.c_str())
+            );
         } else {
             plain = std::make_unique<beast::tcp_stream>(executor);
         }

@@ -245,6 +245,10 @@ Response Control::reset(const boost::json::object& body) {
     it_.faults.clear();
     it_.stats = Stats{};
     if (!flag(body, "keepSubscriptions")) it_.registry.clear();
+    for (const auto& [sequence, subscription] : it_.registry.all()) {
+        subscription->paused = false;
+        subscription->missed_due = false;
+    }
     log().info("reset");
     return ok({{"reset", true}});
 }

@@ -98,7 +98,7 @@ SigningKey::~SigningKey() = default;
 
 Result<SigningKey> SigningKey::make() {
     auto impl = std::make_unique<Impl>();
-    impl->key.reset(EVP_RSA_gen(2048));
+    impl->key.reset(::EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
     if (!impl->key) return fail(Errc::Failed, "OpenSSL cannot make an RSA key");
     impl->certificate = certificate_of(impl->key.get());
     if (impl->certificate.empty()) return fail(Errc::Failed, "OpenSSL cannot make a certificate");

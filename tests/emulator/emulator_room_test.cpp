@@ -467,6 +467,19 @@ TEST_F(EmulatorTest, AResetForgetsEverything) {
     EXPECT_EQ(status.at("ledgerEntries"), 0);
 }
 
+TEST_F(EmulatorTest, AResetThatKeepsTheSubscriptionsLetsTheirChangesFlow) {
+    start();
+    const auto id = subscribe("users/a/messages");
+    emulator_->call(
+        "POST", "/emulator/lifecycle",
+        {{"event", "reauthorizationRequired"}, {"subscription", id}, {"pause", true}}
+    );
+    ASSERT_TRUE(emulator_->wait_until("itemsAccepted", 1));
+    emulator_->call("POST", "/emulator/reset", {{"keepSubscriptions", true}});
+    change("message");
+    EXPECT_TRUE(emulator_->wait_until("itemsAccepted", 1));
+}
+
 TEST_F(EmulatorTest, WhatIsTooLargeOrNoJsonIsRefused) {
     start();
     HttpRequest large;
