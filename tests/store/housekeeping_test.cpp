@@ -166,6 +166,33 @@ TEST_F(Housekeeping, AReaderFromOutsideThatHoldsTheWalMeansRefusalNotAnEndlessWa
     }));
 }
 
+TEST_F(Housekeeping, ABackupMadeWhileServingIsAWholeStore) {
+    ASSERT_TRUE(call.attach("h").has_value());
+    ASSERT_TRUE(append({identified("a", "1"), item("b")}).has_value());
+    const auto leased = call.lease("h", 1);
+    ASSERT_THAT(leased, SizeIs(1));
+    EXPECT_EQ(call.settle("h", leased[0]), 0u);
+    sqlite3* outside = nullptr;
+    ASSERT_EQ(sqlite3_open(opened.dir.file("store.db").c_str(), &outside), SQLITE_OK);
+    const std::string copy = opened.dir.file("copy.db");
+    ASSERT_EQ(
+        sqlite3_exec(outside, ("VACUUM INTO '" + copy + "'").c_str(), nullptr, nullptr, nullptr),
+        SQLITE_OK
+    );
+    sqlite3_close(outside);
+    ASSERT_TRUE(append({item("after the copy")}).has_value());
+    opened.close();
+    // Restored as docs/store.md says.
+    for (const char* file : {"store.db", "store.db-wal", "store.db-shm"}) {
+        std::filesystem::remove(opened.dir.file(file));
+    }
+    std::filesystem::rename(copy, opened.dir.file("store.db"));
+    opened.reopen();
+    ASSERT_TRUE(call.attach("h").has_value());
+    EXPECT_THAT(resources(call.lease("h")), ElementsAre("b"));
+    EXPECT_EQ(append({identified("a", "1")})->repeated, 1u);
+}
+
 TEST(FullDisk, AppendsAreRefusedAndTakenAgainWhenThereIsRoom) {
     ManualClock clock;
     FaultDisk disk;
