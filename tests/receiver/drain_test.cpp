@@ -73,8 +73,9 @@ TEST_F(DrainTest, ReceiverIsDestroyedWhileTheStoreStillWorks) {
     journal_.hold(true);
     ASSERT_TRUE(busy.send(post("/graph/notifications", body_of(item_json()))));
     ASSERT_TRUE(journal_.wait_for_held(1));
+    const auto port = receiver_->port();
     std::thread end([this] { receiver_.reset(); });
-    EXPECT_THROW(for (;;)(void) peer(), std::runtime_error);
+    EXPECT_THROW(for (;;)(void) HttpPeer::tcp(port), std::runtime_error);
     journal_.hold(false);
     end.join();
     EXPECT_EQ(journal_.items().size(), 1u);
