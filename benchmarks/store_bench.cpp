@@ -1,6 +1,7 @@
 // What the store does a second, and what it costs to hold a million notifications.
 //
-//     graphhook-store-bench [directory]        (default: the current one; it must be on the disk to measure)
+//     graphhook-store-bench [directory]        (default: the current one; it must be on the disk to
+//     measure)
 //
 // Worry when: appends of 64 a commit fall below 200,000 items/s, a start with 1,000,000 waiting
 // takes over 1.5 s, or the process then holds more than 150 MiB.
