@@ -13,7 +13,10 @@
 namespace graphhook::app {
 
 Signals::Signals() {
+    // A closed connection and a file at its limit are errors of a write, not the end of the
+    // process.
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);
     sigset_t ours;
     ::sigemptyset(&ours);
     ::sigaddset(&ours, SIGTERM);

@@ -5,7 +5,8 @@
 namespace graphhook::app {
 
 /// The process's signals as events of the thread that waits for them. Construct it before any
-/// other thread: it blocks SIGTERM, SIGINT and SIGHUP for all of them, and ignores SIGPIPE.
+/// other thread: it blocks SIGTERM, SIGINT and SIGHUP for all of them, and ignores SIGPIPE and
+/// SIGXFSZ.
 class Signals {
   public:
     enum class Event { Terminate, Reload, Poked, Timeout };

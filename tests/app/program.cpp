@@ -1,5 +1,6 @@
 #include "tests/app/program.hpp"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -77,6 +78,12 @@ Program::~Program() {
 
 void Program::signal(int number) const {
     ::kill(pid_, number);
+}
+
+void Program::forbid_writing() const {
+    const rlimit one_byte{1, 1};
+    if (::prlimit(pid_, RLIMIT_FSIZE, &one_byte, nullptr) != 0)
+        throw std::runtime_error("no limit for the program");
 }
 
 int Program::wait() {

@@ -25,6 +25,9 @@ class Program {
     Program& operator=(const Program&) = delete;
 
     void signal(int number) const;
+    /// From now on no write of it makes a file longer than a byte: EFBIG, as a broken disk might
+    /// say.
+    void forbid_writing() const;
     /// Its exit code; negative: the signal that ended it. Waits for the end, at most a minute.
     int wait();
     /// What it wrote so far.

@@ -134,6 +134,18 @@ TEST_F(ServeTest, ACorruptStoreExits3) {
     EXPECT_THAT(program.err(), HasSubstr("corrupt"));
 }
 
+TEST_F(ServeTest, AStoreThatFailsToWriteAcknowledgesNothingAndExits1) {
+    know_subscription();
+    write_config(config_text());
+    auto served = serve();
+    EXPECT_EQ(post(served.port, notification(1)), 202);
+    EXPECT_TRUE(lines_come(dir.file("audit.jsonl"), 1));
+    served.program->forbid_writing();
+    // 503, or a closed connection where the end was quicker.
+    EXPECT_NE(post(served.port, notification(2)), 202);
+    EXPECT_EQ(served.program->wait(), 1);
+}
+
 TEST_F(ServeTest, ATakenAddressExits1) {
     write_config(config_text());
     auto served = serve();
