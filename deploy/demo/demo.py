@@ -92,7 +92,6 @@ class Demo:
 
     def forever(self):
         """Changes at a pace that can be read, until Ctrl-C."""
-        self.where()
         say("notifications arrive; Ctrl-C ends it")
         while True:
             for kind, change, _, _ in CHANGES:
@@ -170,15 +169,14 @@ def main():
     code = 1
     try:
         demo.start()
+        demo.where()
         if "--once" in sys.argv[3:]:
             code = demo.once()
-            demo.where()
         else:
             demo.forever()
     except KeyboardInterrupt:
         print()
-        say("stopping; everything stays where it is:")
-        demo.where()
+        say(f"stopping; what was handled stays in {demo.output}")
         code = 130 if "--once" in sys.argv[3:] else 0
     except stack.Failed as failed:
         print(f"demo: {failed}", file=sys.stderr)

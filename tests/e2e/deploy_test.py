@@ -29,8 +29,9 @@ class Tests(unittest.TestCase):
 
     def test_installing_leaves_programs_unit_sample_and_completion_where_they_belong(self):
         self.install()
-        for name in ("bin/graphhook", "bin/graph-emulator", "share/doc/graphhook/graphhook.yaml",
-                     "share/doc/graphhook/graphhook.schema.json"):
+        for name in ("bin/graphhook", "bin/graph-emulator", "lib/systemd/system/graphhook.service",
+                     "lib/sysusers.d/graphhook.conf", "share/doc/graphhook/graphhook.yaml",
+                     "share/doc/graphhook/graphhook.schema.json", "share/bash-completion/completions/graphhook"):
             self.assertTrue(os.path.exists(os.path.join(self.folder, "usr", name)), name)
         done = run(os.path.join(self.folder, "usr/bin/graphhook"), "--version")
         self.assertRegex(done.stdout, r"graphhook \d+\.\d+\.\d+")
