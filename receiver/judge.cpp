@@ -5,6 +5,7 @@
 #include "receiver/text.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace graphhook::receiver {
 namespace {
@@ -40,7 +41,7 @@ void add_field(std::string& to, std::string_view field) {
 
 std::optional<Key128> identity_of(
     const PayloadItem& item, std::string_view subscription, std::string_view change,
-    std::string_view normalised, std::string& scratch
+    std::string_view normalised, std::uint64_t order_key, std::string& scratch
 ) {
     scratch.clear();
     if (!item.id.empty()) {
@@ -60,7 +61,11 @@ std::optional<Key128> identity_of(
     add_field(scratch, item.etag);
     add_field(scratch, item.sequence);
     add_field(scratch, item.event_time);
-    return key128(scratch);
+    const std::uint64_t content = first64(key128(scratch));
+    Key128 identity;
+    std::memcpy(identity.data(), &order_key, sizeof order_key);
+    std::memcpy(identity.data() + sizeof order_key, &content, sizeof content);
+    return identity;
 }
 
 std::optional<Key128> fold_of(
@@ -141,12 +146,12 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
             known.kind, change
         });
     }
-    out.identity = identity_of(item, subscription, change, normalised, scratch);
-    if (!lifecycle) out.fold = fold_of(item, subscription, change, scratch);
     scratch.clear();
     add_field(scratch, known.name);
     add_field(scratch, normalised);
     out.order_key = first64(key128(scratch));
+    out.identity = identity_of(item, subscription, change, normalised, out.order_key, scratch);
+    if (!lifecycle) out.fold = fold_of(item, subscription, change, scratch);
     out.subscription_id = item.subscription_id;
     out.resource = item.resource;
     out.body = item.body;

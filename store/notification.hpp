@@ -46,7 +46,9 @@ struct Item {
     /// key.
     std::uint64_t order_key = 0;
     /// What makes it the same notification when Graph sends it again; absent where nothing
-    /// identifies it.
+    /// identifies it. Of one that is made of content (rather than of Graph's own id) the first half
+    /// is the order key: it counts only until anything else of that order key is stored, so that
+    /// "created, deleted, created" is no repeat.
     std::optional<Key128> identity;
     /// Set where the item says nothing of its own and may fold into an equal one that still waits.
     std::optional<Key128> fold;

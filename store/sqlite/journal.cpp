@@ -23,8 +23,18 @@ Journal::Journal(
 }
 
 bool Journal::repeats(const Item& item) const {
-    return item.identity &&
-           (planned_keys_.contains(*item.identity) || repeats_.contains(*item.identity));
+    if (!item.identity) return false;
+    const auto planned = planned_keys_.find(first64(*item.identity));
+    if (planned != planned_keys_.end()) return planned->second == item.identity;
+    return repeats_.contains(*item.identity);
+}
+
+void Journal::remember(const Item& item) {
+    if (item.identity) planned_keys_.insert_or_assign(first64(*item.identity), item.identity);
+    if (item.identity && first64(*item.identity) == item.order_key) return;
+    // What is identified by content counts only as long as nothing else came of its order key.
+    if (planned_keys_.contains(item.order_key) || repeats_.holds(item.order_key))
+        planned_keys_.insert_or_assign(item.order_key, std::nullopt);
 }
 
 bool Journal::folds(const Item& item, std::uint64_t key) const {
@@ -57,7 +67,7 @@ void Journal::place(const Item& item, std::uint64_t key, SystemTime received_at)
     const std::uint32_t index =
         page.writer.add(item, stream.number, received_at - page.received_at);
     ++planned_;
-    if (item.identity) planned_keys_.insert(*item.identity);
+    remember(item);
     if (item.fold) {
         planned_folds_.insert_or_assign(key, Folding{item.fold, id_of(page.page, index)});
     } else if (const auto earlier = planned_folds_.find(key); earlier != planned_folds_.end()) {
@@ -71,7 +81,10 @@ void Journal::place(const Item& item, std::uint64_t key, SystemTime received_at)
 void Journal::plan(std::span<AppendCall> calls) {
     // A page has one time, and each notification says how much later it was received.
     earliest_ = SystemTime::max();
-    for (const AppendCall& call : calls) earliest_ = std::min(earliest_, call.received_at);
+    for (const AppendCall& call : calls) {
+        earliest_ = std::min(earliest_, call.received_at);
+        latest_ = std::max(latest_, call.received_at);
+    }
     for (AppendCall& call : calls) {
         for (const Item& item : call.items) {
             const std::uint64_t key = lane_key(item.order_key, item.stream->lane);
@@ -79,7 +92,7 @@ void Journal::plan(std::span<AppendCall> calls) {
                 ++call.result.repeated;
             } else if (folds(item, key)) {
                 ++call.result.folded;
-                if (item.identity) planned_keys_.insert(*item.identity);
+                remember(item);
             } else {
                 ++call.result.stored;
                 place(item, key, call.received_at);
@@ -115,13 +128,6 @@ void Journal::committed() {
         page->received_at = planned.received_at;
         page->count = planned.writer.count();
         page->heads = std::move(planned.writer).take_heads();
-        for (std::uint32_t index = 0; index < page->count; ++index) {
-            const Head head = read_head(page->heads, index);
-            if (head.identity) {
-                repeats_.insert(*head.identity, page->received_at);
-                planned_keys_.erase(*head.identity);
-            }
-        }
         total_ += page->count;
         dispatch_.appended(*page);
         pages_.appended(
@@ -129,11 +135,12 @@ void Journal::committed() {
             std::make_shared<const std::string>(std::move(planned.writer).take_data())
         );
     }
-    // Of those that folded: they are as good as stored.
-    for (const Key128& key : planned_keys_) {
-        repeats_.insert(
-            key, planned_pages_.empty() ? SystemTime{} : planned_pages_.back().received_at
-        );
+    for (const auto& [place, identity] : planned_keys_) {
+        if (identity) {
+            repeats_.insert(*identity, latest_);
+        } else {
+            repeats_.revoke(place);
+        }
     }
     for (const auto& [key, folding] : planned_folds_) {
         if (folding.fold) {

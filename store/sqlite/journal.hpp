@@ -14,7 +14,6 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace graphhook::store {
@@ -48,11 +47,6 @@ class Journal {
     [[nodiscard]] std::uint64_t total() const noexcept { return total_; }
 
   private:
-    struct HashKey {
-        std::size_t operator()(const Key128& key) const noexcept {
-            return static_cast<std::size_t>(first64(key));
-        }
-    };
     struct Folding {
         std::optional<Key128> fold;
         std::int64_t id;
@@ -64,6 +58,7 @@ class Journal {
         SystemTime received_at;
     };
     bool repeats(const Item& item) const;
+    void remember(const Item& item);
     bool folds(const Item& item, std::uint64_t key) const;
     void place(const Item& item, std::uint64_t key, SystemTime received_at);
 
@@ -78,9 +73,11 @@ class Journal {
     std::uint64_t total_ = 0;
     std::uint64_t planned_ = 0;
     SystemTime earliest_;  ///< Of the appends of this round.
+    SystemTime latest_;    ///< Of all appends.
     std::vector<Planned> planned_pages_;
     std::array<std::optional<std::size_t>, 2> open_page_;  // by lane, into planned_pages_
-    std::unordered_set<Key128, HashKey> planned_keys_;
+    /// By the first half; nothing: revoked. What the round makes of the repeat window.
+    std::unordered_map<std::uint64_t, std::optional<Key128>> planned_keys_;
     std::unordered_map<std::uint64_t, Folding> planned_folds_;
 };
 

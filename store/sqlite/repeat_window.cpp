@@ -24,50 +24,68 @@ RepeatWindow::RepeatWindow(std::chrono::microseconds window, std::uint64_t most_
 
 RepeatWindow::Slot RepeatWindow::slot_of(const Key128& key) noexcept {
     Slot slot;
-    std::memcpy(&slot.low, key.data(), 8);
-    std::memcpy(&slot.high, key.data() + 8, 8);
-    if (slot.low == 0 && slot.high == 0) slot.high = 1;
+    std::memcpy(&slot.place, key.data(), 8);
+    std::memcpy(&slot.seen, key.data() + 8, 8);
+    if (slot.seen <= kRevoked) slot.seen = kRevoked + 1;
     return slot;
 }
 
-bool RepeatWindow::contains(const Generation& generation, const Slot& slot) noexcept {
+const RepeatWindow::Slot* RepeatWindow::find(
+    const Generation& generation, std::uint64_t place
+) noexcept {
     const auto& slots = generation.slots;
-    if (slots.empty()) return false;
-    std::size_t at = start_of(slot.low, slots.size());
-    while (slots[at].low != 0 || slots[at].high != 0) {
-        if (slots[at].low == slot.low && slots[at].high == slot.high) return true;
+    if (slots.empty()) return nullptr;
+    std::size_t at = start_of(place, slots.size());
+    while (slots[at].seen != kEmpty) {
+        if (slots[at].place == place) return &slots[at];
         if (++at == slots.size()) at = 0;
     }
-    return false;
+    return nullptr;
 }
 
-void RepeatWindow::place(std::vector<Slot>& slots, const Slot& slot) noexcept {
-    std::size_t at = start_of(slot.low, slots.size());
-    while (slots[at].low != 0 || slots[at].high != 0) {
+const RepeatWindow::Slot* RepeatWindow::find(std::uint64_t place) const noexcept {
+    for (auto generation = generations_.rbegin(); generation != generations_.rend(); ++generation) {
+        if (const Slot* const slot = find(*generation, place)) return slot;
+    }
+    return nullptr;
+}
+
+void RepeatWindow::put(std::vector<Slot>& slots, const Slot& slot) noexcept {
+    std::size_t at = start_of(slot.place, slots.size());
+    while (slots[at].seen != kEmpty) {
         if (++at == slots.size()) at = 0;
     }
     slots[at] = slot;
 }
 
 void RepeatWindow::insert(Generation& generation, const Slot& slot) {
-    if (contains(generation, slot)) return;
+    if (const Slot* const old = find(generation, slot.place)) {
+        const_cast<Slot*>(old)->seen = slot.seen;
+        return;
+    }
     if ((generation.used + 1) * 4 > generation.slots.size() * 3) {
         std::vector<Slot> larger(std::max<std::size_t>(64, generation.slots.size() * 3 / 2));
         for (const Slot& old : generation.slots) {
-            if (old.low != 0 || old.high != 0) place(larger, old);
+            if (old.seen != kEmpty) put(larger, old);
         }
         generation.slots = std::move(larger);
     }
-    place(generation.slots, slot);
+    put(generation.slots, slot);
     ++generation.used;
 }
 
 bool RepeatWindow::contains(const Key128& key) const noexcept {
     const Slot slot = slot_of(key);
-    return std::any_of(
-        generations_.rbegin(), generations_.rend(),
-        [&](const Generation& generation) { return contains(generation, slot); }
-    );
+    const Slot* const last = find(slot.place);
+    return last != nullptr && last->seen == slot.seen;
+}
+
+bool RepeatWindow::holds(std::uint64_t place) const noexcept {
+    return find(place) != nullptr;
+}
+
+void RepeatWindow::revoke(std::uint64_t place) noexcept {
+    if (const Slot* const last = find(place)) const_cast<Slot*>(last)->seen = kRevoked;
 }
 
 void RepeatWindow::insert(const Key128& key, SystemTime at) {

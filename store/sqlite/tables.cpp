@@ -37,6 +37,8 @@ Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
             for (std::uint32_t index = 0; index < page.count; ++index) {
                 const Head head = read_head(page.heads, index);
                 if (head.identity) repeats.insert(*head.identity, page.received_at);
+                if (!head.identity || first64(*head.identity) != head.order_key)
+                    repeats.revoke(head.order_key);
             }
         }
         if (page.page >= open) dispatch.count_page(page);

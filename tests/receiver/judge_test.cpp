@@ -146,6 +146,11 @@ TEST_F(JudgeTest, RepeatIsKnownByItsIdElseByWhatIdentifiesTheChange) {
         R"("resource":"a","resourceData":{"id":"d","sequenceNumber":636784480202455823})",
         R"("resource":"a","resourceData":{"id":"d","sequenceNumber":636784480202455824})"
     ));
+    // Made of content, it counts only as long as it is the newest of its order key.
+    const auto by_content = made(R"("resource":"a")" + data);
+    EXPECT_EQ(first64(*by_content.identity), by_content.order_key);
+    const auto by_id = made(R"("id":"n1","resource":"a")" + data);
+    EXPECT_NE(first64(*by_id.identity), by_id.order_key);
     // Nothing that tells one change of the resource from the next: never a repeat.
     EXPECT_EQ(made(R"("resource":"a","resourceData":{"id":"d"})").identity, std::nullopt);
     EXPECT_EQ(made(R"("resource":"a","resourceData":{"@odata.etag":"e"})").identity, std::nullopt);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -61,6 +62,30 @@ TEST_F(Storing, RepeatsWithinOneCommitAreCounted) {
     ASSERT_TRUE(appended.has_value());
     EXPECT_EQ(appended->stored, 2u);
     EXPECT_EQ(appended->repeated, 1u);
+}
+
+TEST_F(Storing, CreatedDeletedCreatedIsNoRepeat) {
+    // Made of content: the first half is the order key.
+    const auto by_content = [](const char* resource, std::uint64_t content) {
+        Item made = item(resource);
+        std::memcpy(made.identity.emplace().data(), &made.order_key, 8);
+        std::memcpy(made.identity->data() + 8, &content, 8);
+        return made;
+    };
+    const Item created = by_content("a", 10);
+    const Item deleted = by_content("a", 11);
+    EXPECT_EQ(append({created})->stored, 1u);
+    EXPECT_EQ(append({created})->repeated, 1u) << "nothing came between";
+    EXPECT_EQ(append({deleted})->stored, 1u);
+    EXPECT_EQ(append({created})->stored, 1u) << "in three commits";
+    EXPECT_EQ(append({deleted, created, created})->stored, 2u) << "in one commit";
+    EXPECT_EQ(append({item("a")})->stored, 1u);
+    EXPECT_EQ(append({created})->stored, 1u) << "after what nothing identifies";
+    EXPECT_EQ(append({item("a")})->stored, 1u);
+    opened.reopen();
+    EXPECT_EQ(append({created})->stored, 1u) << "and after a restart";
+    EXPECT_EQ(append({by_content("b", 10)})->stored, 1u);
+    EXPECT_EQ(append({created, by_content("b", 10)})->repeated, 2u) << "others are not concerned";
 }
 
 TEST_F(Storing, WhatNothingIdentifiesIsNeverARepeat) {
