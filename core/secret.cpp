@@ -10,8 +10,9 @@
 
 namespace graphhook {
 
-Secret::Secret(Secret&& other) noexcept : value_(other.value_) {
-    other.wipe();
+// A moved-from short string would keep its characters: copy, then wipe.
+Secret::Secret(Secret&& other) noexcept {
+    *this = std::move(other);
 }
 
 Secret& Secret::operator=(const Secret& other) {

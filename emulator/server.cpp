@@ -28,6 +28,10 @@ namespace http = beast::http;
 
 namespace {
 
+/// After a reply to what could not be read to its end.
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::size_t kLingerBytes = 16u << 20;
+
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 /// RFC 9110 5.6.7.
@@ -243,7 +247,19 @@ asio::awaitable<void> Server::converse(Stream& stream) {
         auto message = write(std::move(response), keep_alive, clock_.system_now());
         lowest.expires_after(options_.transfer);
         auto [write_error, written] = co_await http::async_write(stream, message, kTuple);
-        if (write_error || !keep_alive) co_return;
+        if (write_error) co_return;
+        if (error) {
+            // Closing with bytes unread would reset the connection and take our reply with it.
+            std::array<char, 16u << 10> unread;
+            lowest.expires_after(kLinger);
+            for (std::size_t left = kLingerBytes; left > unread.size();) {
+                auto [read_error, count] =
+                    co_await stream.async_read_some(asio::buffer(unread), kTuple);
+                if (read_error) break;
+                left -= count;
+            }
+        }
+        if (!keep_alive) co_return;
     }
 }
 

@@ -396,7 +396,10 @@ Step<Session::Ending> Session::converse() {
                 }
                 break;
         }
-        if (step == BodyStep::Done && verdict.read_body && !replied_) co_await Replied{*this};
+        if (step == BodyStep::Done && verdict.read_body && !replied_) {
+            Replied replied{*this};
+            co_await replied;
+        }
         if (aborted_) co_return Ending::Now;
 
         // --- sending it

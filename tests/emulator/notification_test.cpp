@@ -85,7 +85,9 @@ TEST(NotificationTest, AListRepeatsTheSubscribedPathAndNamesItsType) {
 TEST(NotificationTest, AnAlertIsNamedByItsPath) {
     const auto item = item_of("security/alerts?$filter=status eq 'New'", change());
     const auto& data = item.at("resourceData").as_object();
-    EXPECT_EQ(item.at("resource").as_string(), "security/alerts/" + std::string(data.at("id").as_string()));
+    EXPECT_EQ(
+        item.at("resource").as_string(), "security/alerts/" + std::string(data.at("id").as_string())
+    );
 }
 
 // protocol 2.4, 3.8
