@@ -144,6 +144,11 @@ TEST_F(ServeTest, AStoreThatFailsToWriteAcknowledgesNothingAndExits1) {
     // 503, or a closed connection where the end was quicker.
     EXPECT_NE(post(served.port, notification(2)), 202);
     EXPECT_EQ(served.program->wait(), 1);
+
+    // What was refused comes again, as Graph would send it, and finds the store in order.
+    auto again = serve();
+    EXPECT_EQ(post(again.port, notification(2)), 202);
+    EXPECT_TRUE(lines_come(dir.file("audit.jsonl"), 2));
 }
 
 TEST_F(ServeTest, ATakenAddressExits1) {
