@@ -49,7 +49,7 @@ Result<boost::json::object> Client::send(std::string_view method, std::string_vi
     HttpRequest request;
     request.method = std::string(method);
     request.url = url_ + std::string(path);
-    return transfer(std::move(request));
+    return transfer(request);
 }
 
 Result<boost::json::object> Client::send(
@@ -60,10 +60,10 @@ Result<boost::json::object> Client::send(
     request.url = url_ + std::string(path);
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = boost::json::serialize(body);
-    return transfer(std::move(request));
+    return transfer(request);
 }
 
-Result<boost::json::object> Client::transfer(HttpRequest request) {
+Result<boost::json::object> Client::transfer(const HttpRequest& request) {
     const auto response = http_->send(request, {});
     if (!response)
         return fail(response.error().code, fmt::format("{}: {}", url_, response.error().detail));

@@ -28,7 +28,7 @@ class Client {
     );
 
   private:
-    [[nodiscard]] Result<boost::json::object> transfer(HttpRequest request);
+    [[nodiscard]] Result<boost::json::object> transfer(const HttpRequest& request);
 
     std::string url_;
     std::unique_ptr<HttpClient> http_;
