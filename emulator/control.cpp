@@ -201,7 +201,7 @@ Response Control::lifecycle(const boost::json::object& body) {
             ++without_url;
             continue;
         }
-        items.push_back(Item{subscription, {}, *event, nullptr});
+        items.push_back(Item{subscription, {}, event, nullptr});
     }
     const auto sent = items.size();
     if (sent == 0) {

@@ -24,9 +24,11 @@ ReadTransaction::ReadTransaction(Connection& connection) : connection_(connectio
 }
 
 ReadTransaction::~ReadTransaction() {
-    // It wrote nothing: how it ends does not matter, only that it does.
-    if (connection_.in_transaction())
-        sqlite3_exec(connection_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+    // It wrote nothing: how it ends does not matter, only that it does. An interrupt may hit the
+    // ROLLBACK too, and a transaction left open would fail every later one.
+    int result = SQLITE_INTERRUPT;
+    while (result == SQLITE_INTERRUPT && connection_.in_transaction())
+        result = sqlite3_exec(connection_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 Snapshot::Snapshot(Connection& connection) : connection_(connection) {

@@ -1,3 +1,5 @@
+#include "store/sqlite/listing.hpp"
+#include "store/sqlite/sql.hpp"
 #include "tests/store/fault_vfs.hpp"
 #include "tests/store/store_fixture.hpp"
 
@@ -108,19 +110,39 @@ TEST_F(Housekeeping, TheFileGivesSpaceBackAfterAGreatBacklog) {
     }));
 }
 
+TEST_F(Housekeeping, AnInterruptedReaderLeavesNoTransactionOpen) {
+    Connection connection(opened.dir.file("store.db"), OpenMode::ReadOnly, "");
+    std::jthread interrupter([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) connection.interrupt();
+    });
+    int finished = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        try {
+            const ReadTransaction transaction(connection);
+            ++finished;
+        } catch (const SqlError& error) {
+            ASSERT_TRUE(error.interrupted()) << error.what();
+        }
+        ASSERT_FALSE(connection.in_transaction());
+    }
+    interrupter.request_stop();
+    interrupter.join();
+    EXPECT_GT(finished, 0);
+}
+
 TEST_F(Housekeeping, TheWalIsBoundedBesideASlowReaderAndASteadyWriter) {
     opened.options.wal_bytes = 4u << 20;
     opened.reopen();
     ASSERT_TRUE(call.attach("h").has_value());
-    std::atomic<bool> stop{false};
-    std::uint64_t lists = 0;
+    std::atomic<std::uint64_t> lists = 0;
     // Lists the whole store, over and over, looking for what is not there.
-    std::thread reader([&] {
-        while (!stop) {
+    std::jthread reader([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
             DeliveryQuery query;
             query.state = DeliveryState::Done;
             query.limit = 1'000'000;
-            EXPECT_TRUE(call.list(query).has_value());
+            const auto listed = call.list(query);
+            EXPECT_TRUE(listed.has_value()) << to_string(listed.error());
             ++lists;
         }
     });
@@ -129,12 +151,13 @@ TEST_F(Housekeeping, TheWalIsBoundedBesideASlowReaderAndASteadyWriter) {
         std::vector<Item> items;
         for (int j = 0; j < 20; ++j)
             items.push_back(item(std::to_string(i * 20 + j), std::string(4'000, 'x')));
-        ASSERT_TRUE(append(std::move(items)).has_value());
+        const auto appended = append(std::move(items));
+        ASSERT_TRUE(appended.has_value()) << to_string(appended.error());
         peak = std::max<std::uint64_t>(
             peak, std::filesystem::file_size(opened.dir.file("store.db-wal"))
         );
     }
-    stop = true;
+    reader.request_stop();
     reader.join();
     EXPECT_LE(peak, opened.options.wal_bytes);  // 32 MB went through it
     EXPECT_GT(lists, 0u);
