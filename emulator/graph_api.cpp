@@ -278,6 +278,7 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
         call.id = route->id;
         call.action = route->action;
         const auto found = registry_.find(call.id, call.caller);
+        const bool one = !call.id.empty() && call.action.empty();
         if (call.id.empty() && request.method == "POST") {
             response = co_await create(request, call);
         } else if (call.id.empty() && request.method == "GET") {
@@ -293,17 +294,12 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
                 found->paused = false;
                 log().info("subscription reauthorized id={}", found->id);
             }
-        } else if (call.id.empty() || !call.action.empty()) {
-            response = refused(
-                {405, "Request_BadRequest",
-                 "Specified HTTP method is not allowed for the request target."}
-            );
-        } else if (request.method == "PATCH") {
+        } else if (one && request.method == "PATCH") {
             response = co_await update(request, call);
-        } else if (request.method == "GET") {
+        } else if (one && request.method == "GET") {
             response = found ? reply(200, request, call, *found, ClientStateIn::Null)
                              : refused(not_found());
-        } else if (request.method == "DELETE") {
+        } else if (one && request.method == "DELETE") {
             response = found ? Response(204, "", "") : refused(not_found());
             if (found && registry_.remove(found->id))
                 log().info("subscription deleted id={}", found->id);
