@@ -115,7 +115,7 @@ Dispatcher::~Dispatcher() {
 }
 
 Result<void> Dispatcher::add(
-    std::string name, std::unique_ptr<Handler> handler,
+    const std::string& name, std::unique_ptr<Handler> handler,
     std::function<bool(const store::Stream&)> accepts, RetryOptions retry, std::uint32_t workers,
     std::chrono::milliseconds time_limit
 ) {

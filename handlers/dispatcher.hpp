@@ -46,7 +46,7 @@ class Dispatcher {
     /// when one call takes longer; leases are held a little longer than that. Errc::Conflict: the
     /// name is taken; Errc::Aborted: stopped; else what the store's attach said.
     [[nodiscard]] Result<void> add(
-        std::string name, std::unique_ptr<Handler> handler,
+        const std::string& name, std::unique_ptr<Handler> handler,
         std::function<bool(const store::Stream&)> accepts, RetryOptions retry = {},
         std::uint32_t workers = 1, std::chrono::milliseconds time_limit = kTimeLimit
     );

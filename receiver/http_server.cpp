@@ -127,7 +127,7 @@ class HttpServer::Acceptor {
 
 HttpServer::HttpServer(
     std::uint32_t threads, Clock& clock, ConnectionWatch& watch,
-    std::shared_ptr<const Settings> settings, const MakeHandler& make_handler
+    const std::shared_ptr<const Settings>& settings, const MakeHandler& make_handler
 )
     : shared_(clock, watch) {
     for (std::uint32_t i = 0; i < std::max(threads, 1u); ++i) {
@@ -159,7 +159,7 @@ void HttpServer::start() {
     }
 }
 
-void HttpServer::update(std::shared_ptr<const Settings> settings) {
+void HttpServer::update(const std::shared_ptr<const Settings>& settings) {
     for (auto& thread : threads_) {
         boost::asio::post(thread->io, [&thread = *thread, settings] {
             thread.settings = settings;

@@ -25,7 +25,7 @@ class HttpServer {
 
     HttpServer(
         std::uint32_t threads, Clock& clock, ConnectionWatch& watch,
-        std::shared_ptr<const Settings> settings, const MakeHandler& make_handler
+        const std::shared_ptr<const Settings>& settings, const MakeHandler& make_handler
     );
     /// Insists, and waits.
     ~HttpServer();
@@ -36,7 +36,7 @@ class HttpServer {
     void listen(ListeningSocket socket, std::shared_ptr<TlsContext> tls);
     void start();
     /// For connections and requests that begin from now on.
-    void update(std::shared_ptr<const Settings> settings);
+    void update(const std::shared_ptr<const Settings>& settings);
 
     /// Replies say "Connection: close" for `delay`, while all is taken and answered as usual; then
     /// the listeners close, and every connection after the reply at hand.

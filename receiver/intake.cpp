@@ -110,7 +110,7 @@ class Intake final : public RequestHandler {
         Exchange& exchange, unsigned status, PayloadFault fault, std::string_view body
     );
     void sample_if_known(std::string_view body, unsigned status, std::string_view reason);
-    void ask(std::shared_ptr<Asking> asking);
+    void ask(const std::shared_ptr<Asking>& asking);
     void answered(Asking& asking, std::vector<store::KnownPtr> answers);
     store::Item accept_item(PayloadItem& item, const store::KnownPtr& known);
     void enqueue(Exchange& exchange);
@@ -251,7 +251,7 @@ void Intake::take(
         asking->open.push_back({asking->slots.size(), std::move(item)});
         asking->slots.emplace_back();
     }
-    if (asking != nullptr) return ask(std::move(asking));
+    if (asking != nullptr) return ask(asking);
     enqueue(exchange);
 }
 
@@ -292,7 +292,7 @@ Reply Intake::on_oversized(const Exchange& exchange, std::string_view beginning)
     return status_reply(413);
 }
 
-void Intake::ask(std::shared_ptr<Asking> asking) {
+void Intake::ask(const std::shared_ptr<Asking>& asking) {
     std::vector<store::Store::Query> queries;
     queries.reserve(asking->open.size());
     for (const auto& open : asking->open)
@@ -364,7 +364,7 @@ void Intake::enqueue(Exchange& exchange) {
 
 void Intake::flush() {
     if (waiting_.empty()) return;
-    auto done = [waiting = std::exchange(waiting_, {})](Result<store::Appended> appended) {
+    auto done = [waiting = std::exchange(waiting_, {})](const Result<store::Appended>& appended) {
         for (Exchange* const exchange : waiting) {
             if (appended) {
                 exchange->accept();

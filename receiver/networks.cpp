@@ -71,7 +71,7 @@ std::optional<ip::address> forwarded_client(std::string_view header, const Netwo
             name = name.substr(0, name.find(':'));
         }
         boost::system::error_code ec;
-        const auto address = ip::make_address(name, ec);
+        auto address = ip::make_address(name, ec);
         if (ec) return std::nullopt;  // whoever wrote this, nothing to its left can be believed
         if (!trusted.contains(address)) return address;
     }

@@ -33,7 +33,7 @@ SystemTime not_after(SSL_CTX* context) {
 }
 
 Result<std::shared_ptr<SSL_CTX>> make_context(const TlsOptions& options) {
-    const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
     if (context == nullptr) return fail(Errc::Failed, "TLS: " + openssl_error());
     SSL_CTX* const raw = context.get();
     const int least = options.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION;

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <limits>
 
 namespace graphhook::receiver {
@@ -18,7 +17,7 @@ bool would_block(int error) noexcept {
 }
 
 int socket_of(BIO* bio) noexcept {
-    return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+    return *static_cast<const int*>(BIO_get_data(bio));
 }
 
 // OpenSSL's own socket BIO uses write(2), which raises SIGPIPE.
@@ -75,7 +74,7 @@ Transport::~Transport() {
 bool Transport::start_tls(SSL_CTX* context) {
     BIO* const bio = BIO_new(socket_method());
     if (bio == nullptr) return false;
-    BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket_)));
+    BIO_set_data(bio, &socket_);
     BIO_set_init(bio, 1);
     ssl_ = SSL_new(context);
     if (ssl_ == nullptr) {

@@ -25,9 +25,9 @@ prometheus::Gauge& gauge(Registry& registry, const char* name, const char* help)
 
 prometheus::Histogram& histogram(
     Registry& registry, const char* name, const char* help,
-    prometheus::Histogram::BucketBoundaries buckets
+    const prometheus::Histogram::BucketBoundaries& buckets
 ) {
-    return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, std::move(buckets));
+    return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
 }
 
 double seconds(std::chrono::nanoseconds duration) {

@@ -287,9 +287,9 @@ bool FileStats::step(Connection& connection, StoreStats& stats) {
             of_handler.attached = true;  // Nobody can tell while nobody serves.
             of_handler.paused = handler.paused;
             const auto count = [&](const std::string& table) {
-                return static_cast<std::uint64_t>(
-                    connection.query("SELECT count(*) FROM " + table + " WHERE handler = " + number)
-                );
+                std::string sql = "SELECT count(*) FROM ";
+                sql.append(table).append(" WHERE handler = ").append(number);
+                return static_cast<std::uint64_t>(connection.query(sql));
             };
             of_handler.retrying = of_handler.waiting = count("delivery");
             of_handler.dead = count("dead");

@@ -91,7 +91,7 @@ void SqliteStore::keep_refused(RefusedBody body) {
 
 void SqliteStore::refused(Completion<std::vector<RefusedBody>> done) {
     // By way of the writer: what was kept before is seen.
-    read_with_leases<std::vector<RefusedBody>>(std::move(done), [](LeasedNow) {
+    read_with_leases<std::vector<RefusedBody>>(std::move(done), [](const LeasedNow&) {
         return [](Connection& connection, auto& out) -> Result<bool> {
             out = read_refused(connection);
             return true;

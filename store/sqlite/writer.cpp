@@ -60,17 +60,16 @@ void Writer::finish() {
 }
 
 void Writer::append(AppendCall call) {
-    bool wake = false;
     {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         if (waiting_.appends.size() < kMostWaiting) {
             waiting_.appends.push_back(std::move(call));
-            wake = std::exchange(sleeping_, false);
-            call.done.call = {};
+            const bool wake = std::exchange(sleeping_, false);
+            lock.unlock();
+            if (wake) wake_.notify_one();
+            return;
         }
     }
-    if (wake) wake_.notify_one();
-    if (!call.done.call) return;
     Handover handover;
     handover.add<Appended>(
         std::move(call.done), fail(Errc::Busy, "too many appends wait for the disk")
