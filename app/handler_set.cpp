@@ -56,14 +56,13 @@ Result<void> attach_handlers(
     handlers::Dispatcher& dispatcher, std::vector<PreparedHandler> prepared
 ) {
     for (auto& one : prepared) {
-        const auto name = one.name;
         const auto added = dispatcher.add(
-            std::move(one.name), std::move(one.made.handler), std::move(one.accepts), one.retry,
-            one.workers, one.made.time_limit
+            one.name, std::move(one.made.handler), std::move(one.accepts), one.retry, one.workers,
+            one.made.time_limit
         );
         if (!added) {
             return fail(
-                added.error().code, fmt::format("handler '{}': {}", name, added.error().detail)
+                added.error().code, fmt::format("handler '{}': {}", one.name, added.error().detail)
             );
         }
     }

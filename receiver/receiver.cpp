@@ -136,7 +136,7 @@ Result<void> Receiver::reload(const ReceiverOptions& options) {
         if (!taken) return taken;
         impl.metrics.certificate(impl.tls->expires_at());
     }
-    impl.server->update(std::move(*settings));
+    impl.server->update(*settings);
     return {};
 }
 
