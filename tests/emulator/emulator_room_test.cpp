@@ -402,7 +402,8 @@ TEST_F(EmulatorTest, AnUnansweredReauthorizationPausesTheFlowUntilItIsAnswered) 
     ASSERT_TRUE(emulator_->wait_until("itemsLost", 1));
     EXPECT_EQ(emulator_->call("POST", "/v1.0/subscriptions/" + id + "/reauthorize").status(), 204);
     change("message");
-    EXPECT_TRUE(emulator_->wait_until("itemsAccepted", 1));
+    EXPECT_TRUE(emulator_->wait_until("itemsAccepted", 2))
+        << "the lifecycle item, and the second change";
 }
 
 // protocol 5.10 and what else goes wrong with Graph
