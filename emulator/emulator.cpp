@@ -6,7 +6,7 @@
 #include "emulator/control.hpp"
 #include "emulator/files.hpp"
 #include "emulator/graph_api.hpp"
-#include "emulator/identity.hpp"
+#include "emulator/identity/identity.hpp"
 #include "emulator/pauses.hpp"
 #include "emulator/prober.hpp"
 #include "emulator/sender.hpp"

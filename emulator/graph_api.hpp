@@ -1,7 +1,7 @@
 #pragma once
 
 #include "emulator/http.hpp"
-#include "emulator/identity.hpp"
+#include "emulator/identity/identity.hpp"
 #include "emulator/pauses.hpp"
 #include "emulator/prober.hpp"
 #include "emulator/registry.hpp"

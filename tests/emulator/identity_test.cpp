@@ -1,4 +1,4 @@
-#include "emulator/identity.hpp"
+#include "emulator/identity/identity.hpp"
 
 #include "emulator/url.hpp"
 #include "tests/emulator/fake_clock.hpp"

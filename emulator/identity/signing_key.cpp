@@ -1,4 +1,4 @@
-#include "emulator/signing_key.hpp"
+#include "emulator/identity/signing_key.hpp"
 
 #include "core/digest.hpp"
 

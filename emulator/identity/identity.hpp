@@ -5,7 +5,7 @@
 #include "emulator/caller.hpp"
 #include "emulator/faults.hpp"
 #include "emulator/http.hpp"
-#include "emulator/signing_key.hpp"
+#include "emulator/identity/signing_key.hpp"
 #include "emulator/stats.hpp"
 
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "emulator/identity.hpp"
+#include "emulator/identity/identity.hpp"
 
 #include "core/time_text.hpp"
 #include "emulator/subscription.hpp"
