@@ -2,8 +2,8 @@
 
 #include "app/nearest.hpp"
 #include "app/scalar.hpp"
-#include "subscriptions/catalog.hpp"
-#include "subscriptions/check.hpp"
+#include "subscriptions/catalog/catalog.hpp"
+#include "subscriptions/catalog/check.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>

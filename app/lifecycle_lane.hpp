@@ -2,7 +2,7 @@
 
 #include "handlers/handler.hpp"
 #include "store/notification.hpp"
-#include "subscriptions/lifecycle.hpp"
+#include "subscriptions/plan/lifecycle.hpp"
 
 #include <functional>
 

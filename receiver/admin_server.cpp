@@ -5,7 +5,7 @@
 #include "receiver/certificate_watch.hpp"
 #include "receiver/http_server.hpp"
 #include "receiver/intake.hpp"
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>

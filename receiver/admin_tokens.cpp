@@ -1,7 +1,7 @@
 #include "receiver/admin_tokens.hpp"
 
 #include "core/secret.hpp"
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>

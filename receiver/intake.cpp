@@ -4,7 +4,7 @@
 #include "core/time_text.hpp"
 #include "receiver/query.hpp"
 #include "receiver/refused_body.hpp"
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <boost/asio/post.hpp>
 #include <prometheus/counter.h>

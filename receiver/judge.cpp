@@ -1,8 +1,9 @@
 #include "receiver/judge.hpp"
 
 #include "core/time_text.hpp"
-#include "receiver/resource.hpp"
-#include "receiver/text.hpp"
+#include "store/identity.hpp"
+#include "store/resource.hpp"
+#include "core/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -77,7 +78,7 @@ std::optional<Key128> fold_of(
     add_field(scratch, "fold");
     add_field(scratch, subscription);
     add_field(scratch, change);
-    add_field(scratch, canonical_resource(item.resource));
+    add_field(scratch, store::canonical_resource(item.resource));
     add_field(scratch, item.others);
     return key128(scratch);
 }
@@ -128,7 +129,7 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
     static thread_local std::string scratch;
     store::Item out;
     const std::string subscription = lowered(item.subscription_id);
-    const std::string normalised = normalise_resource(item.resource);
+    const std::string normalised = store::normalise_resource(item.resource);
     const bool lifecycle = !item.lifecycle_event.empty();
     std::string& change = lifecycle ? item.lifecycle_event : item.change;
     std::transform(change.begin(), change.end(), change.begin(), lower);
@@ -146,10 +147,7 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
             known.kind, change
         });
     }
-    scratch.clear();
-    add_field(scratch, known.name);
-    add_field(scratch, normalised);
-    out.order_key = first64(key128(scratch));
+    out.order_key = store::order_key(known.name, normalised);
     out.identity = identity_of(item, subscription, change, normalised, out.order_key, scratch);
     if (!lifecycle) out.fold = fold_of(item, subscription, change, scratch);
     out.subscription_id = item.subscription_id;

@@ -1,6 +1,6 @@
 #include "receiver/networks.hpp"
 
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 

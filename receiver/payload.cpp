@@ -1,6 +1,6 @@
 #include "receiver/payload.hpp"
 
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <openssl/crypto.h>

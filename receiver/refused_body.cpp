@@ -1,6 +1,6 @@
 #include "receiver/refused_body.hpp"
 
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 namespace graphhook::receiver {
 namespace {

@@ -1,6 +1,6 @@
 #include "receiver/request.hpp"
 
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
 

@@ -17,6 +17,18 @@ constexpr std::array<std::pair<DeliveryState, std::string_view>, 6> kStates{{
 
 }  // namespace
 
+std::string_view to_string(Source source) noexcept {
+    switch (source) {
+        case Source::Notification:
+            return "notification";
+        case Source::Sweep:
+            return "sweep";
+        case Source::Poll:
+            return "poll";
+    }
+    return "notification";
+}
+
 std::string_view to_string(DeliveryState state) noexcept {
     for (const auto& [value, text] : kStates) {
         if (value == state) return text;

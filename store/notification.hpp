@@ -8,12 +8,23 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace graphhook::store {
 
-/// Lifecycle notifications travel beside the changes, never behind a backlog of them.
+/// What the subscriptions themselves act on travels beside the changes, never behind a backlog of
+/// them: lifecycle notifications, and signals (see Sync::Signal in store/subscription.hpp).
 enum class Lane : std::uint8_t { Change = 0, Lifecycle = 1 };
+
+/// How we learned of it.
+enum class Source : std::uint8_t {
+    Notification,  ///< Graph told us.
+    Sweep,         ///< Graph was asked again, and had not told us.
+    Poll,          ///< Graph is asked regularly, as it tells nobody.
+};
+/// "notification", "sweep", "poll"
+std::string_view to_string(Source source) noexcept;
 
 /// A notification's number: ascending in order of acceptance, never reused. Shown to users as a
 /// plain decimal.
@@ -32,6 +43,7 @@ struct Stream {
     std::string kind;          ///< "message", "event", …, "unknown".
     std::string change;  ///< "created", "updated", "deleted", or what Graph said in lower case; of
                          ///< a lifecycle item its event.
+    Source source = Source::Notification;
     bool operator==(const Stream&) const = default;
 };
 using StreamPtr = std::shared_ptr<const Stream>;
@@ -50,6 +62,11 @@ struct Item {
     /// is the order key: it counts only until anything else of that order key is stored, so that
     /// "created, deleted, created" is no repeat.
     std::optional<Key128> identity;
+    /// Which state of which object it tells of (see `version_key` in store/identity.hpp), of
+    /// subscriptions that are swept. What comes from a sweep or a poll is dropped if the last that
+    /// was stored of that object within `StoreOptions::version_window` is this same state; what
+    /// Graph tells is never dropped for it.
+    std::optional<Key128> version;
     /// Set where the item says nothing of its own and may fold into an equal one that still waits.
     std::optional<Key128> fold;
 };

@@ -26,6 +26,11 @@ struct StoreOptions {
     /// h.
     std::chrono::milliseconds repeat_window = std::chrono::hours(4);
     std::uint64_t repeat_keys = 2'000'000;
+    /// How long the last version of each object of a swept subscription is remembered, so that a
+    /// sweep does not hand over what was handed over (`repeat_keys` bounds these too, by
+    /// themselves). Longer than the time between two sweeps, or the daily one hands over the day
+    /// again.
+    std::chrono::milliseconds version_window = std::chrono::hours(26);
     /// The WAL is kept below this; a reader that would hold it longer is interrupted and starts
     /// again.
     std::uint64_t wal_bytes = 64ULL << 20;

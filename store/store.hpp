@@ -6,6 +6,7 @@
 #include "store/notification.hpp"
 #include "store/options.hpp"
 #include "store/subscription.hpp"
+#include "store/sync.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -183,6 +184,20 @@ class Store {
     /// the record's number.
     virtual void put_subscription(SubscriptionRecord record, Completion<std::int64_t> done) = 0;
     virtual void erase_subscription(std::int64_t record, Completion<std::monostate> done) = 0;
+
+    // --- sweeps: how far Graph was asked again
+    /// Of all tenants.
+    virtual void sync_states(Completion<std::vector<SyncState>> done) = 0;
+    /// Of one, in the order of their parts.
+    virtual void watermarks(SyncKey key, Completion<std::vector<Watermark>> done) = 0;
+    /// All of it or none, durable when completed.
+    virtual void change_sync(SyncChange change, Completion<std::monostate> done) = 0;
+
+    // --- a few texts by name, for what has no table of its own (below 64 KiB each)
+    /// Durable when completed; an empty text erases it.
+    virtual void put_note(std::string name, std::string text, Completion<std::monostate> done) = 0;
+    /// Empty where there is none.
+    virtual void note(std::string name, Completion<std::string> done) = 0;
 };
 
 /// Opens or creates the store and takes its lock. Errc::Locked (naming the holder), NewerSchema,

@@ -52,6 +52,8 @@ std::string_view to_string(SubscriptionState state) noexcept {
             return "active";
         case SubscriptionState::Retired:
             return "retired";
+        case SubscriptionState::Parked:
+            return "parked";
     }
     return "unknown";
 }

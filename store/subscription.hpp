@@ -17,8 +17,21 @@ enum class SubscriptionState : std::uint8_t {
     Creating,  ///< Written before the request goes out; Graph may already know it and notify.
     Active,
     Retired,  ///< Replaced, removed or gone; its notifications stay known until `forget_at`.
+    Parked,   ///< An element of a template that Graph refuses for itself: nothing is at Graph, and
+              ///< intake knows nothing of it; tried again at `attempt_at`.
 };
 std::string_view to_string(SubscriptionState state) noexcept;
+
+/// What its notifications mean beside being handed over.
+enum class Sync : std::uint8_t {
+    None,
+    /// It is swept: the version of each item is remembered, so that a sweep knows what was handed
+    /// over (see Item::version).
+    Versions,
+    /// They only say that something changed somewhere: they go to the subscriptions (on the lane of
+    /// lifecycle notifications), which look what it was, and not to handlers.
+    Signal,
+};
 
 /// One subscription at Graph that is, was or is about to be ours.
 struct SubscriptionRecord {
@@ -26,7 +39,11 @@ struct SubscriptionRecord {
     SubscriptionState state = SubscriptionState::Creating;
     std::string name;    ///< Configured name of the wanted subscription.
     std::string tenant;  ///< Configured name.
+    /// Of a template: Graph's id of the element that it is for, "*" for the one that watches the
+    /// collection itself; empty otherwise.
+    std::string element;
     std::string kind;
+    Sync sync = Sync::None;
     std::string resource;
     std::string changes;  ///< "created,updated"
     std::string notification_url;
@@ -50,7 +67,8 @@ struct Known {
     std::int64_t record = 0;
     SubscriptionState state = SubscriptionState::Creating;
     Sha256 state_hash{};
-    std::string name, tenant, kind, resource, graph_id;
+    Sync sync = Sync::None;
+    std::string name, tenant, element, kind, resource, graph_id;
     SystemTime expires_at;
     /// Prebuilt for the usual changes and lifecycle events.
     StreamPtr created, updated, deleted;

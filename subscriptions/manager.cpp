@@ -1,8 +1,8 @@
 #include "subscriptions/manager.hpp"
 
 #include "core/log.hpp"
-#include "subscriptions/tenant_worker.hpp"
-#include "subscriptions/token_source.hpp"
+#include "subscriptions/reconcile/tenant_worker.hpp"
+#include "subscriptions/credentials/token_source.hpp"
 
 #include <algorithm>
 #include <condition_variable>

@@ -3,13 +3,16 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/secret.hpp"
-#include "subscriptions/graph.hpp"
-#include "subscriptions/graph_client.hpp"
-#include "subscriptions/lifecycle.hpp"
+#include "subscriptions/graph/graph.hpp"
+#include "subscriptions/graph/graph_client.hpp"
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
+#include "subscriptions/plan/lifecycle.hpp"
+#include "subscriptions/reconcile/subscription_table.hpp"
 #include "subscriptions/status.hpp"
-#include "subscriptions/subscription_table.hpp"
+#include "subscriptions/sync/sweeper.hpp"
+#include "subscriptions/sync/sync_table.hpp"
+#include "subscriptions/templates/expander.hpp"
 
 #include <atomic>
 #include <functional>
@@ -33,10 +36,16 @@ namespace graphhook::subscriptions {
 /// Order: start it after the listener answers handshakes; stop it before the store goes.
 class SubscriptionManager {
   public:
-    /// How Graph is reached; absent: over HTTPS with the tenant's client secret.
-    using MakeGraph = std::function<std::shared_ptr<Graph>(const Tenant&)>;
+    /// One tenant's way to Graph.
+    struct Access {
+        std::shared_ptr<Graph> graph;
+        std::shared_ptr<GraphData> data;
+    };
+    /// How Graph is reached; absent: over HTTPS with the tenant's credential.
+    using MakeGraph = std::function<Access(const Tenant&)>;
     struct Parts {
         SubscriptionTable& table;
+        SyncTable& sync;
         Clock& clock;
         Metrics& metrics;
         RandomHex random = random_hex;
@@ -61,6 +70,11 @@ class SubscriptionManager {
 
     /// A lifecycle notification that was proved and stored; acted on by the tenant's thread.
     void take(const LifecycleEvent& event);
+    /// A signal that was proved and stored: something changed in what `graph_id` watches, so it is
+    /// looked at (swept, or the template expanded). Durable when it returns; blocks on the store.
+    [[nodiscard]] Result<std::monostate> take_signal(
+        const std::string& name, const std::string& graph_id
+    );
     /// A notification of the subscription of that configured name arrived. Cheap.
     void note_arrival(std::string_view name, SystemTime at);
     /// An item said when its subscription ends: may bring a check forward, never postpones one.
@@ -72,13 +86,40 @@ class SubscriptionManager {
         std::string tenant;
         Plan plan;
     };
+    struct TenantProgress {
+        std::string tenant;
+        std::size_t wanted = 0;    ///< Subscriptions that are wanted.
+        std::size_t standing = 0;  ///< Of these, at Graph as they should be.
+        std::size_t parked = 0;
+        std::size_t failing = 0;           ///< Wait for another try after a failure.
+        std::size_t to_do = 0;             ///< Steps that need no waiting for their time.
+        std::chrono::seconds estimate{0};  ///< For those, within Graph's quotas.
+        bool expanding = false;            ///< A template is being read: `wanted` may grow.
+    };
+    struct TenantSweeps {
+        std::string tenant;
+        std::vector<SweepStatus> sweeps;
+    };
+    struct TenantTemplates {
+        std::string tenant;
+        std::vector<TemplateStatus> templates;
+    };
     /// What would be done now; `allow_delete` as in `apply`.
     [[nodiscard]] std::vector<TenantPlan> plan(std::size_t allow_delete = 0) const;
     /// Makes it so, beginning now: asks Graph anew for what is there, and lets the next
     /// `allow_delete` removals of each tenant pass beyond the hour's quota. What is returned is
     /// the plan as of before.
     std::vector<TenantPlan> apply(std::size_t allow_delete = 0);
-    /// By configured name. Errc::NotFound.
+    /// How far it is: what the plans of now still hold, without what waits for its time.
+    [[nodiscard]] std::vector<TenantProgress> progress() const;
+    /// Graph is asked again about that configured name (empty: about all that can be). How many
+    /// rounds. Errc::NotFound.
+    [[nodiscard]] Result<std::size_t> sweep(const std::string& name);
+    [[nodiscard]] std::vector<TenantSweeps> sweeps() const;
+    /// The collection of that template is read now. Errc::NotFound.
+    [[nodiscard]] Result<std::monostate> expand(const std::string& name);
+    [[nodiscard]] std::vector<TenantTemplates> templates() const;
+    /// By configured name: all its elements. Errc::NotFound.
     [[nodiscard]] Result<std::monostate> renew(const std::string& name);
     /// By configured name or Graph's id, if it is no longer wanted. Errc::NotFound, Errc::Conflict.
     [[nodiscard]] Result<std::monostate> remove(const std::string& name_or_id);

@@ -18,7 +18,8 @@ class Metrics {
   public:
     explicit Metrics(prometheus::Registry& registry);
 
-    /// `operation`: create, list, get, renew, reauthorize, delete. `status`: HTTP's, or 0 when
+    /// `operation`: create, list, get, renew, reauthorize, delete, delta, page, poll, expand, read.
+    /// `status`: HTTP's, or 0 when
     /// there was no answer.
     void graph_request(std::string_view operation, int status);
     void graph_throttled();
@@ -29,7 +30,14 @@ class Metrics {
     /// Graph's events by name; any other is counted as "unknown".
     void lifecycle(std::string_view event);
 
-    /// `state`: creating, active, retired.
+    /// `outcome` of a round: done, failed, restarted (Graph forgot where we were).
+    void sweep(std::string_view outcome);
+    /// Handed over, and never notified.
+    void sweep_found(const std::string& kind, std::size_t count);
+    /// `outcome` of reading a collection: done, failed.
+    void expansion(std::string_view outcome);
+
+    /// `state`: creating, active, retired, parked.
     void set_count(const std::string& tenant, std::string_view state, std::size_t count);
     void set_orphans(const std::string& tenant, std::size_t count);
     void set_held_back(const std::string& tenant, std::size_t count);
@@ -37,6 +45,12 @@ class Metrics {
     /// The earliest of that configured name.
     void set_expiry(const std::string& subscription, SystemTime at);
     void set_silence(const std::string& subscription, double seconds);
+    /// When the sweep of that name that is longest ago began.
+    void set_swept(const std::string& subscription, SystemTime at);
+    void set_sweeps_failing(const std::string& tenant, std::size_t count);
+    void set_elements(const std::string& subscription, std::size_t count, std::size_t parked);
+    /// `which`: "client_secret", "certificate".
+    void set_credential_expiry(const std::string& tenant, std::string_view which, SystemTime at);
     /// No longer configured: its gauges end.
     void forget(const std::string& subscription);
 
@@ -52,6 +66,14 @@ class Metrics {
     prometheus::Family<prometheus::Gauge>& failing_;
     prometheus::Family<prometheus::Gauge>& expiry_;
     prometheus::Family<prometheus::Gauge>& silence_;
+    prometheus::Family<prometheus::Counter>& sweeps_;
+    prometheus::Family<prometheus::Counter>& found_;
+    prometheus::Family<prometheus::Counter>& expansions_;
+    prometheus::Family<prometheus::Gauge>& swept_;
+    prometheus::Family<prometheus::Gauge>& sweeps_failing_;
+    prometheus::Family<prometheus::Gauge>& elements_;
+    prometheus::Family<prometheus::Gauge>& parked_;
+    prometheus::Family<prometheus::Gauge>& credential_expiry_;
 };
 
 }  // namespace graphhook::subscriptions

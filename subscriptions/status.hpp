@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/clock.hpp"
-#include "subscriptions/plan.hpp"
+#include "subscriptions/plan/plan.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -3,7 +3,7 @@
 #include "receiver/judge.hpp"
 #include "receiver/payload.hpp"
 #include "receiver/refused_body.hpp"
-#include "receiver/text.hpp"
+#include "core/text.hpp"
 
 #include <boost/json/parse.hpp>
 

@@ -1,6 +1,6 @@
-#include "subscriptions/catalog.hpp"
+#include "subscriptions/catalog/catalog.hpp"
 
-#include "subscriptions/check.hpp"
+#include "subscriptions/catalog/check.hpp"
 #include "tests/subscriptions/fakes.hpp"
 
 #include <gmock/gmock.h>

@@ -2,12 +2,12 @@
 
 #include "core/clock.hpp"
 #include "core/digest.hpp"
-#include "subscriptions/graph.hpp"
+#include "subscriptions/graph/graph.hpp"
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
-#include "subscriptions/plan.hpp"
-#include "subscriptions/subscription_table.hpp"
-#include "subscriptions/tenant_worker.hpp"
+#include "subscriptions/plan/plan.hpp"
+#include "subscriptions/reconcile/subscription_table.hpp"
+#include "subscriptions/reconcile/tenant_worker.hpp"
 
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>

@@ -1,7 +1,7 @@
-#include "subscriptions/graph_client.hpp"
+#include "subscriptions/graph/graph_client.hpp"
 
 #include "core/time_text.hpp"
-#include "subscriptions/graph_reply.hpp"
+#include "subscriptions/graph/graph_reply.hpp"
 #include "tests/subscriptions/fakes.hpp"
 #include "tests/subscriptions/imposter.hpp"
 

@@ -1,4 +1,4 @@
-#include "subscriptions/lifecycle.hpp"
+#include "subscriptions/plan/lifecycle.hpp"
 
 #include "tests/subscriptions/fakes.hpp"
 

@@ -1,7 +1,7 @@
-#include "subscriptions/plan.hpp"
+#include "subscriptions/plan/plan.hpp"
 
-#include "subscriptions/catalog.hpp"
-#include "subscriptions/renewal.hpp"
+#include "subscriptions/catalog/catalog.hpp"
+#include "subscriptions/plan/renewal.hpp"
 #include "tests/subscriptions/fakes.hpp"
 
 #include <gmock/gmock.h>

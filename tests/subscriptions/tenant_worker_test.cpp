@@ -1,6 +1,6 @@
-#include "subscriptions/tenant_worker.hpp"
+#include "subscriptions/reconcile/tenant_worker.hpp"
 
-#include "subscriptions/renewal.hpp"
+#include "subscriptions/plan/renewal.hpp"
 #include "tests/subscriptions/fakes.hpp"
 
 #include <gmock/gmock.h>

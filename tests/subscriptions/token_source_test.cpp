@@ -1,4 +1,4 @@
-#include "subscriptions/token_source.hpp"
+#include "subscriptions/credentials/token_source.hpp"
 
 #include "tests/subscriptions/fakes.hpp"
 #include "tests/subscriptions/imposter.hpp"

@@ -1,0 +1,75 @@
+#include "core/work_pool.hpp"
+
+#include "core/log.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace graphhook {
+
+WorkPool::WorkPool(std::size_t most) : most_(most == 0 ? 1 : most) {
+}
+
+WorkPool::~WorkPool() {
+    stop();
+}
+
+void WorkPool::run(Work work) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    waiting_.push_back(std::move(work));
+    if (asleep_ >= waiting_.size() || threads_.size() >= most_) {
+        wake_.notify_one();
+        return;
+    }
+    threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+}
+
+std::size_t WorkPool::free() const {
+    const std::lock_guard lock(mutex_);
+    const std::size_t busy = running_ + waiting_.size();
+    return stopped_ || busy >= most_ ? 0 : most_ - busy;
+}
+
+void WorkPool::wait_idle() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return running_ == 0 && waiting_.empty(); });
+}
+
+void WorkPool::stop() {
+    std::vector<std::jthread> threads;
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        waiting_.clear();
+        threads.swap(threads_);
+    }
+    for (auto& thread : threads) thread.request_stop();
+    threads.clear();  // joins
+    idle_.notify_all();
+}
+
+void WorkPool::serve(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        ++asleep_;
+        const bool work_is_there = wake_.wait(lock, stop, [this] { return !waiting_.empty(); });
+        --asleep_;
+        if (!work_is_there || stop.stop_requested()) return;
+        Work work = std::move(waiting_.front());
+        waiting_.pop_front();
+        ++running_;
+        lock.unlock();
+        try {
+            work(stop);
+        } catch (const std::exception& error) {
+            log().critical("a piece of work went wrong: {}", error.what());
+        }
+        work = Work();
+        lock.lock();
+        --running_;
+        if (running_ == 0 && waiting_.empty()) idle_.notify_all();
+    }
+}
+
+}  // namespace graphhook

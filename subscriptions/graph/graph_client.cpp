@@ -1,0 +1,201 @@
+#include "subscriptions/graph/graph_client.hpp"
+
+#include "core/log.hpp"
+#include "core/time_text.hpp"
+#include "subscriptions/catalog/catalog.hpp"
+#include "subscriptions/graph/graph_reply.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <set>
+
+namespace graphhook::subscriptions {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostPages = 1'000;
+constexpr std::size_t kMostListed = 200'000;
+
+/// A version-4 GUID.
+std::string make_guid(const RandomHex& random) {
+    std::string hex = random(16);
+    hex.resize(32, '0');
+    hex[12] = '4';
+    hex[16] = '8';
+    return fmt::format(
+        "{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
+        hex.substr(20, 12)
+    );
+}
+
+/// Whole seconds, as every example of Graph's has them.
+std::string expiry_text(SystemTime at) {
+    return to_text(std::chrono::floor<std::chrono::seconds>(at));
+}
+
+/// An answer about `id`, not about another one.
+GraphResult<GraphSubscription> read_that(
+    const HttpResponse& response, const std::string& id, SystemTime now
+) {
+    auto subscription = read_subscription(response, now);
+    if (subscription && comparable(subscription->id) != comparable(id)) {
+        return GraphError{
+            .next = Next::Garbled,
+            .status = response.status,
+            .message = "an answer about another subscription",
+            .uncertain = true
+        };
+    }
+    return subscription;
+}
+
+}  // namespace
+
+GraphClient::GraphClient(std::string base, Parts parts)
+    : base_(std::move(base)), parts_(std::move(parts)) {
+}
+
+std::string GraphClient::url(Api api, std::string_view id) const {
+    std::string text = base_;
+    text += api == Api::Beta ? "/beta/subscriptions" : "/v1.0/subscriptions";
+    if (!id.empty()) text += "/" + percent_encode(id);
+    return text;
+}
+
+GraphResult<HttpResponse> GraphClient::send(
+    std::string_view operation, HttpRequest request, const std::stop_token& stop
+) {
+    request.headers.emplace_back("Accept", "application/json");
+    const std::string call_id = make_guid(parts_.random);
+    request.headers.emplace_back("client-request-id", call_id);
+    for (int attempt = 1;; ++attempt) {
+        auto token = parts_.tokens.get(stop);
+        if (!token) return token.error();
+        request.bearer = *token;
+        auto reply = parts_.http.send(request, stop);
+        if (!reply) {
+            const bool aborted = reply.error().code == Errc::Aborted;
+            const bool unusable = reply.error().code == Errc::Full;
+            if (!aborted) parts_.metrics.graph_request(operation, 0);
+            return GraphError{
+                .next = aborted    ? Next::Aborted
+                        : unusable ? Next::Garbled
+                                   : Next::RetryLater,
+                .message = for_log(reply.error().detail),
+                .uncertain = true
+            };
+        }
+        parts_.metrics.graph_request(operation, reply->status);
+        if (reply->status >= 200 && reply->status < 300) return std::move(*reply);
+        if (reply->status == 401) {
+            parts_.tokens.drop(*token);
+            if (attempt == 1) continue;
+        }
+        GraphError error = read_error(*reply, parts_.clock.system_now());
+        if (error.next == Next::Throttled) parts_.metrics.graph_throttled();
+        log().debug(
+            "graph said no: operation={} client-request-id={} {}", operation, call_id,
+            to_string(error)
+        );
+        return error;
+    }
+}
+
+GraphResult<GraphSubscription> GraphClient::create(
+    const CreateRequest& request, std::stop_token stop
+) {
+    json::object body;
+    body["changeType"] = request.changes;
+    body["notificationUrl"] = request.notification_url;
+    if (!request.lifecycle_url.empty()) body["lifecycleNotificationUrl"] = request.lifecycle_url;
+    body["resource"] = request.resource;
+    body["expirationDateTime"] = expiry_text(request.expires_at);
+    body["clientState"] = request.client_state.reveal();
+    HttpRequest post;
+    post.method = "POST";
+    post.url = url(request.beta ? Api::Beta : Api::V1);
+    post.headers = {{"Content-Type", "application/json"}};
+    if (request.immutable_ids) post.headers.emplace_back("Prefer", "IdType=\"ImmutableId\"");
+    post.body = json::serialize(body);
+    const auto reply = send("create", std::move(post), stop);
+    if (!reply) return reply.error();
+    return read_subscription(*reply, parts_.clock.system_now());
+}
+
+GraphResult<std::vector<GraphSubscription>> GraphClient::list(Api api, std::stop_token stop) {
+    std::vector<GraphSubscription> all;
+    std::set<std::string> seen;
+    std::string at = url(api);
+    for (std::size_t page = 0; page < kMostPages; ++page) {
+        HttpRequest get;
+        get.url = at;
+        seen.insert(at);
+        const auto reply = send("list", std::move(get), stop);
+        if (!reply) return reply.error();
+        auto read = read_page(*reply);
+        if (!read) return read.error();
+        for (auto& subscription : read->subscriptions) all.push_back(std::move(subscription));
+        if (read->next_link.empty()) return all;
+        const bool usable = is_own_link(read->next_link, base_) && !seen.contains(read->next_link);
+        if (!usable || all.size() > kMostListed) {
+            return GraphError{
+                .next = Next::Garbled,
+                .status = reply->status,
+                .message = usable ? "a list without an end"
+                                  : "a list whose next page is elsewhere: not followed"
+            };
+        }
+        at = read->next_link;
+    }
+    return GraphError{.next = Next::Garbled, .message = "a list without an end"};
+}
+
+GraphResult<GraphSubscription> GraphClient::get(
+    Api api, const std::string& id, std::stop_token stop
+) {
+    HttpRequest get;
+    get.url = url(api, id);
+    const auto reply = send("get", std::move(get), stop);
+    if (!reply) return reply.error();
+    return read_that(*reply, id, parts_.clock.system_now());
+}
+
+GraphResult<GraphSubscription> GraphClient::renew(
+    Api api, const std::string& id, SystemTime expires_at, std::stop_token stop
+) {
+    HttpRequest patch;
+    patch.method = "PATCH";
+    patch.url = url(api, id);
+    patch.headers = {{"Content-Type", "application/json"}};
+    patch.body = json::serialize(json::object{{"expirationDateTime", expiry_text(expires_at)}});
+    const auto reply = send("renew", std::move(patch), stop);
+    if (!reply) return reply.error();
+    return read_that(*reply, id, parts_.clock.system_now());
+}
+
+GraphResult<std::monostate> GraphClient::reauthorize(
+    Api api, const std::string& id, std::stop_token stop
+) {
+    HttpRequest post;
+    post.method = "POST";
+    post.url = url(api, id) + "/reauthorize";
+    const auto reply = send("reauthorize", std::move(post), stop);
+    if (!reply) return reply.error();
+    return std::monostate{};
+}
+
+GraphResult<std::monostate> GraphClient::remove(
+    Api api, const std::string& id, std::stop_token stop
+) {
+    HttpRequest request;
+    request.method = "DELETE";
+    request.url = url(api, id);
+    const auto reply = send("delete", std::move(request), stop);
+    if (!reply && reply.error().next != Next::NotFound) return reply.error();
+    return std::monostate{};
+}
+
+}  // namespace graphhook::subscriptions

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "core/clock.hpp"
+#include "store/subscription.hpp"
+#include "subscriptions/graph/graph.hpp"
+#include "subscriptions/options.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace graphhook::subscriptions {
+
+/// What is to be done about one subscription.
+enum class Action : std::uint8_t {
+    Keep,         ///< Nothing now; `due` says when.
+    List,         ///< Ask Graph for all: nothing may be created before it is known what is there.
+    Create,       ///< A new record, its client state stored, then the request.
+    Replace,      ///< As Create; the old one stays until the new one stands.
+    Retry,        ///< A create that is known to have failed, with the same client state.
+    Adopt,        ///< A create without an answer that happened: `graph_id` is ours.
+    Renew,        ///< PATCH a later expiry.
+    Reauthorize,  ///< Same expiry, fresh authorization.
+    Check,        ///< GET it: it may be gone.
+    Learn,        ///< Graph's list says another expiry: believe it.
+    Recreate,     ///< Gone or expired: retire the record, create anew with a new client state.
+    Retire,       ///< Nothing at Graph to remove: only its notifications stay known for a while.
+    MarkRemoval,  ///< No longer wanted: the grace begins.
+    Unmark,       ///< Wanted again within the grace.
+    Remove,       ///< DELETE, then retire.
+    HoldBack,     ///< Would be removed, but too many were within the hour.
+    RetireReplaced,  ///< DELETE what a newer one replaced, then retire.
+    DeleteLeftover,  ///< DELETE what is retired here and still lives at Graph.
+    Forget,          ///< Known long enough: erase the record.
+};
+std::string_view to_string(Action action) noexcept;
+
+struct Step {
+    Action action = Action::Keep;
+    std::string name;         ///< Configured name.
+    std::int64_t record = 0;  ///< 0: Create, Replace, List.
+    std::string graph_id;
+    SystemTime expires_at;  ///< Learn: what Graph says.
+    SystemTime due;         ///< Keep, HoldBack: when there is something to do.
+    std::string reason;     ///< For the operator.
+};
+
+/// At Graph, with our URL, and not known to the store: shown, never touched.
+struct Orphan {
+    std::string graph_id;
+    std::string resource;
+    std::string changes;
+    SystemTime expires_at;
+};
+
+/// What is remembered of a record beside what the store holds. All of it may be lost: then it is
+/// asked for or waited for again.
+struct Memory {
+    std::chrono::milliseconds granted{0};  ///< The life of the last grant; 0: not known.
+    bool gone = false;                     ///< Graph said so.
+    bool wants_check = false;
+    bool wants_renewal = false;                   ///< An operator's word.
+    std::optional<SystemTime> wants_reauthorize;  ///< When Graph asked for it.
+    SystemTime checked_at;                        ///< The last GET that found it.
+    SystemTime tried_at;                          ///< The last create was sent, in this process.
+    bool refused = false;                         ///< Its answer said that nothing was created.
+    bool listed_before = false;                   ///< Graph's list was known before that create.
+    bool was_uncertain = false;  ///< A create of it had no answer: there may be one too many.
+};
+
+/// Graph's list, whole, as of `taken_at`.
+struct Listing {
+    SystemTime taken_at;
+    std::vector<GraphSubscription> subscriptions;
+};
+
+/// Everything that a plan depends on, of one tenant.
+struct Situation {
+    std::vector<WantedSubscription> wanted;
+    std::vector<store::SubscriptionRecord> records;
+    std::map<std::int64_t, Memory> memory;  ///< By record.
+    std::optional<Listing> listing;
+    /// When an id that the store does not know was first seen in a list.
+    std::map<std::string, SystemTime> first_seen;
+    /// Ids of which an answer proved that they are not ours, although they look like it.
+    std::map<std::string, SystemTime> foreign;
+    SystemTime list_not_before;  ///< After a list that failed.
+    SystemTime now;
+    std::string notification_url;
+    std::string lifecycle_url;
+    std::chrono::milliseconds removal_grace{};
+    std::chrono::milliseconds remember_retired{};
+    std::size_t allow_delete = 0;  ///< Removals beyond the hour's quota that an operator allowed.
+};
+
+struct Plan {
+    std::vector<Step> steps;  ///< In the order in which to perform them; Keep and HoldBack last.
+    std::vector<Orphan> orphans;
+    std::size_t held_back = 0;
+    std::size_t quota_left = 0;  ///< Removals that this hour still takes, without what is allowed.
+    std::optional<SystemTime> next;  ///< The earliest `due`.
+};
+
+/// Decides, performs nothing: the same answer for the same situation.
+[[nodiscard]] Plan make_plan(const Situation& situation);
+
+/// The life to ask for: as configured, else the kind's; never under Graph's minimum.
+[[nodiscard]] std::chrono::minutes life_of(const WantedSubscription& wanted);
+/// As configured, else recognised, else "unknown".
+[[nodiscard]] std::string kind_of(const WantedSubscription& wanted);
+/// "created,updated"
+[[nodiscard]] std::string changes_of(const WantedSubscription& wanted);
+
+/// Whether two ids of Graph's are the same: in any case of letters.
+[[nodiscard]] std::string id_key(std::string_view graph_id);
+
+/// What the granted life was, as far as can be told.
+[[nodiscard]] std::chrono::milliseconds granted_life(
+    const store::SubscriptionRecord& record, const Memory& memory
+);
+
+/// At most this many removals an hour of a tenant with `live` subscriptions.
+[[nodiscard]] std::size_t removal_quota(std::size_t live) noexcept;
+
+}  // namespace graphhook::subscriptions

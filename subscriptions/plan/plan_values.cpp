@@ -1,0 +1,99 @@
+// The small questions that a plan asks of its values.
+#include "subscriptions/catalog/catalog.hpp"
+#include "subscriptions/plan/plan.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace graphhook::subscriptions {
+
+std::string_view to_string(Action action) noexcept {
+    switch (action) {
+        case Action::Keep:
+            return "keep";
+        case Action::List:
+            return "list";
+        case Action::Create:
+            return "create";
+        case Action::Replace:
+            return "replace";
+        case Action::Retry:
+            return "retry";
+        case Action::Adopt:
+            return "adopt";
+        case Action::Renew:
+            return "renew";
+        case Action::Reauthorize:
+            return "reauthorize";
+        case Action::Check:
+            return "check";
+        case Action::Learn:
+            return "learn";
+        case Action::Recreate:
+            return "recreate";
+        case Action::Retire:
+            return "retire";
+        case Action::MarkRemoval:
+            return "mark-removal";
+        case Action::Unmark:
+            return "unmark";
+        case Action::Remove:
+            return "remove";
+        case Action::HoldBack:
+            return "hold-back";
+        case Action::RetireReplaced:
+            return "retire-replaced";
+        case Action::DeleteLeftover:
+            return "delete-leftover";
+        case Action::Forget:
+            return "forget";
+    }
+    return "unknown";
+}
+
+std::chrono::minutes life_of(const WantedSubscription& wanted) {
+    const Kind* kind = wanted.kind.empty() ? recognise(wanted.resource) : kind_named(wanted.kind);
+    return std::max(wanted.life.value_or(ask_life(kind)), kShortestLife);
+}
+
+std::string kind_of(const WantedSubscription& wanted) {
+    if (!wanted.kind.empty()) return wanted.kind;
+    const Kind* kind = recognise(wanted.resource);
+    return kind != nullptr ? std::string(kind->name) : "unknown";
+}
+
+std::string changes_of(const WantedSubscription& wanted) {
+    std::string text;
+    for (const auto& change : wanted.changes) {
+        if (!text.empty()) text += ',';
+        text += change;
+    }
+    return text;
+}
+
+std::string id_key(std::string_view graph_id) {
+    std::string key(graph_id);
+    std::ranges::transform(key, key.begin(), [](unsigned char c) {
+        return static_cast<char>(std::tolower(c));
+    });
+    return key;
+}
+
+std::chrono::milliseconds granted_life(
+    const store::SubscriptionRecord& record, const Memory& memory
+) {
+    if (memory.granted > std::chrono::milliseconds::zero()) return memory.granted;
+    // After a restart: since the last touch, which says too little rather than too much.
+    const SystemTime since = std::max(record.created_at, record.touched_at);
+    return std::max(
+        std::chrono::duration_cast<std::chrono::milliseconds>(record.expires_at - since),
+        std::chrono::milliseconds::zero()
+    );
+}
+
+std::size_t removal_quota(std::size_t live) noexcept {
+    constexpr std::size_t kAtLeast = 10;
+    return std::max(kAtLeast, live / 20);
+}
+
+}  // namespace graphhook::subscriptions
