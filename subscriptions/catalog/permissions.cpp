@@ -9,14 +9,8 @@
 namespace graphhook::subscriptions {
 namespace {
 
-/// Paths as in Kind::paths; then what each account needs, the least first: "" not documented, "-"
-/// refused. Those that end in .Group or .Chat are consents to a single team or chat.
-struct Row {
-    std::string_view paths, work, personal, application;
-};
-
 // clang-format off
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kRows = std::to_array<PermissionRow>({
     {"users/*/messages users/*/mailfolders/*/messages", "Mail.ReadBasic Mail.Read", "Mail.ReadBasic Mail.Read", "Mail.Read"},
     {"users/*/events", "Calendars.Read", "Calendars.Read", "Calendars.Read"},
     {"users/*/contacts users/*/contactfolders/*/contacts", "Contacts.Read", "Contacts.Read", "Contacts.Read"},
@@ -72,7 +66,7 @@ constexpr auto kRenewalTwins = std::to_array<RenewalTwin>(
      {"Sites.Read.All", "Sites.ReadWrite.All"}}
 );
 
-std::string_view column(const Row& row, Account account) {
+std::string_view column(const PermissionRow& row, Account account) {
     switch (account) {
         case Account::Application:
             return row.application;
@@ -113,10 +107,14 @@ Account account_of(const Tenant& tenant) noexcept {
     return tenant.personal() ? Account::Personal : Account::Work;
 }
 
+std::span<const PermissionRow> permission_rows() noexcept {
+    return kRows;
+}
+
 Permissions permissions_for(std::string_view resource, Account account) {
-    const Row* best = nullptr;
+    const PermissionRow* best = nullptr;
     std::size_t fewest_wildcards = 0;
-    for (const Row& row : kRows) {
+    for (const PermissionRow& row : kRows) {
         const auto wildcards = fit(resource, row.paths);
         if (!wildcards || (best != nullptr && *wildcards >= fewest_wildcards)) continue;
         best = &row;

@@ -3,6 +3,7 @@
 #include "subscriptions/options.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,13 @@ struct Permissions {
     /// Some pages of Graph name these for renewing instead: to be granted if a renewal is refused.
     std::vector<std::string_view> also_for_renewal;
 };
+
+/// Paths as in Kind::paths; then what each account needs, the least first: "" not documented, "-"
+/// refused. Those that end in .Group or .Chat are consents to a single team or chat.
+struct PermissionRow {
+    std::string_view paths, work, personal, application;
+};
+[[nodiscard]] std::span<const PermissionRow> permission_rows() noexcept;
 
 /// By the resource in any spelling. Pure.
 [[nodiscard]] Permissions permissions_for(std::string_view resource, Account account);
