@@ -68,6 +68,12 @@ struct GraphSubscription {
     std::optional<Secret> client_state;  ///< Echoed on create and update only.
 };
 
+/// One page of a list.
+struct ListPage {
+    std::vector<GraphSubscription> subscriptions;
+    std::string next_link;  ///< Empty: this was the last page.
+};
+
 struct CreateRequest {
     std::string resource;
     std::string changes;
@@ -96,12 +102,23 @@ class Graph {
     [[nodiscard]] virtual GraphResult<std::vector<GraphSubscription>> list(
         Api api, std::stop_token stop
     ) = 0;
+    /// The first page, or the one that `link` (a page's next_link, verbatim) leads to. A link that
+    /// leads elsewhere is Next::Garbled and never followed.
+    [[nodiscard]] virtual GraphResult<ListPage> list_page(
+        Api api, const std::string& link, std::stop_token stop
+    ) = 0;
     [[nodiscard]] virtual GraphResult<GraphSubscription> get(
         Api api, const std::string& id, std::stop_token stop
     ) = 0;
     /// PATCHes the expiry; what comes back says which one was granted.
     [[nodiscard]] virtual GraphResult<GraphSubscription> renew(
         Api api, const std::string& id, SystemTime expires_at, std::stop_token stop
+    ) = 0;
+    /// The same, and its notifications go to `notification_url` from now on; Graph tries that door
+    /// first.
+    [[nodiscard]] virtual GraphResult<GraphSubscription> redirect(
+        Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+        std::stop_token stop
     ) = 0;
     [[nodiscard]] virtual GraphResult<std::monostate> reauthorize(
         Api api, const std::string& id, std::stop_token stop

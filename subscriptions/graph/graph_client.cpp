@@ -114,6 +114,7 @@ GraphResult<GraphSubscription> GraphClient::create(
     body["resource"] = request.resource;
     body["expirationDateTime"] = expiry_text(request.expires_at);
     body["clientState"] = request.client_state.reveal();
+    if (!request.query_options.empty()) body["notificationQueryOptions"] = request.query_options;
     HttpRequest post;
     post.method = "POST";
     post.url = url(request.beta ? Api::Beta : Api::V1);
@@ -128,29 +129,35 @@ GraphResult<GraphSubscription> GraphClient::create(
 GraphResult<std::vector<GraphSubscription>> GraphClient::list(Api api, std::stop_token stop) {
     std::vector<GraphSubscription> all;
     std::set<std::string> seen;
-    std::string at = url(api);
+    std::string at;
     for (std::size_t page = 0; page < kMostPages; ++page) {
-        HttpRequest get;
-        get.url = at;
-        seen.insert(at);
-        const auto reply = send("list", std::move(get), stop);
-        if (!reply) return reply.error();
-        auto read = read_page(*reply);
+        auto read = list_page(api, at, stop);
         if (!read) return read.error();
         for (auto& subscription : read->subscriptions) all.push_back(std::move(subscription));
         if (read->next_link.empty()) return all;
-        const bool usable = is_own_link(read->next_link, base_) && !seen.contains(read->next_link);
-        if (!usable || all.size() > kMostListed) {
-            return GraphError{
-                .next = Next::Garbled,
-                .status = reply->status,
-                .message = usable ? "a list without an end"
-                                  : "a list whose next page is elsewhere: not followed"
-            };
-        }
-        at = read->next_link;
+        at = std::move(read->next_link);
+        if (!seen.insert(at).second || all.size() > kMostListed) break;
     }
     return GraphError{.next = Next::Garbled, .message = "a list without an end"};
+}
+
+GraphResult<ListPage> GraphClient::list_page(
+    Api api, const std::string& link, std::stop_token stop
+) {
+    HttpRequest get;
+    get.url = link.empty() ? url(api) : link;
+    const auto reply = send("list", std::move(get), stop);
+    if (!reply) return reply.error();
+    auto read = read_page(*reply);
+    if (!read) return read.error();
+    if (!read->next_link.empty() && !is_own_link(read->next_link, base_)) {
+        return GraphError{
+            .next = Next::Garbled,
+            .status = reply->status,
+            .message = "a list whose next page is elsewhere: not followed"
+        };
+    }
+    return std::move(*read);
 }
 
 GraphResult<GraphSubscription> GraphClient::get(
@@ -166,12 +173,29 @@ GraphResult<GraphSubscription> GraphClient::get(
 GraphResult<GraphSubscription> GraphClient::renew(
     Api api, const std::string& id, SystemTime expires_at, std::stop_token stop
 ) {
-    HttpRequest patch;
-    patch.method = "PATCH";
-    patch.url = url(api, id);
-    patch.headers = {{"Content-Type", "application/json"}};
-    patch.body = json::serialize(json::object{{"expirationDateTime", expiry_text(expires_at)}});
-    const auto reply = send("renew", std::move(patch), stop);
+    return patch(api, id, {{"expirationDateTime", expiry_text(expires_at)}}, stop);
+}
+
+GraphResult<GraphSubscription> GraphClient::redirect(
+    Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+    std::stop_token stop
+) {
+    return patch(
+        api, id,
+        {{"expirationDateTime", expiry_text(expires_at)}, {"notificationUrl", notification_url}},
+        stop
+    );
+}
+
+GraphResult<GraphSubscription> GraphClient::patch(
+    Api api, const std::string& id, const json::object& body, const std::stop_token& stop
+) {
+    HttpRequest request;
+    request.method = "PATCH";
+    request.url = url(api, id);
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = json::serialize(body);
+    const auto reply = send("renew", std::move(request), stop);
     if (!reply) return reply.error();
     return read_that(*reply, id, parts_.clock.system_now());
 }

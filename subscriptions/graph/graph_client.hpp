@@ -6,6 +6,8 @@
 #include "subscriptions/graph/graph.hpp"
 #include "subscriptions/metrics.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -33,11 +35,18 @@ class GraphClient final : public Graph {
     ) override;
     [[nodiscard]] GraphResult<std::vector<GraphSubscription>> list(Api api, std::stop_token stop)
         override;
+    [[nodiscard]] GraphResult<ListPage> list_page(
+        Api api, const std::string& link, std::stop_token stop
+    ) override;
     [[nodiscard]] GraphResult<GraphSubscription> get(
         Api api, const std::string& id, std::stop_token stop
     ) override;
     [[nodiscard]] GraphResult<GraphSubscription> renew(
         Api api, const std::string& id, SystemTime expires_at, std::stop_token stop
+    ) override;
+    [[nodiscard]] GraphResult<GraphSubscription> redirect(
+        Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+        std::stop_token stop
     ) override;
     [[nodiscard]] GraphResult<std::monostate> reauthorize(
         Api api, const std::string& id, std::stop_token stop
@@ -48,6 +57,9 @@ class GraphClient final : public Graph {
 
   private:
     [[nodiscard]] std::string url(Api api, std::string_view id = {}) const;
+    GraphResult<GraphSubscription> patch(
+        Api api, const std::string& id, const boost::json::object& body, const std::stop_token& stop
+    );
     /// A reply of 2xx, or what went wrong. One more try with a new token after a 401.
     GraphResult<HttpResponse> send(
         std::string_view operation, HttpRequest request, const std::stop_token& stop

@@ -19,10 +19,6 @@ namespace graphhook::subscriptions {
     const HttpResponse& response, SystemTime now
 );
 
-struct ListPage {
-    std::vector<GraphSubscription> subscriptions;
-    std::string next_link;  ///< Empty: this was the last page.
-};
 /// One page of a list. What has expired is kept: it is what Graph says.
 [[nodiscard]] GraphResult<ListPage> read_page(const HttpResponse& response);
 
