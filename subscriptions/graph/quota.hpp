@@ -2,6 +2,7 @@
 
 #include "core/clock.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -36,20 +37,35 @@ class Quota {
     );
     void end(std::string_view mailbox);
 
-    /// Like `begin` and nothing is counted: for estimates.
+    /// What is let through in the long run for one application and tenant: for estimates.
     [[nodiscard]] static double calls_a_second(CallClass what) noexcept;
 
+    /// Of mailboxes that are remembered now; bounded by those in use in the last minute.
+    [[nodiscard]] std::size_t mailboxes() const;
+
   private:
+    /// The theoretical arrival time of the generic cell rate algorithm: when the next call would
+    /// begin if all kept the pace.
     struct Pace {
-        SystemTime next;  ///< The theoretical arrival time of the generic cell rate algorithm.
+        SteadyTime next;
     };
+    struct Mailbox {
+        Pace pace;
+        std::size_t under_way = 0;
+    };
+    using PaceByTenant = std::map<std::string, Pace, std::less<>>;
+    void forget_idle(SteadyTime now);
+
     Clock& clock_;
-    std::mutex mutex_;
-    std::map<std::string, Pace, std::less<>> pace_;              // guarded by mutex_
-    std::map<std::string, std::size_t, std::less<>> mailboxes_;  // guarded by mutex_
+    mutable std::mutex mutex_;
+    std::array<PaceByTenant, 5> tenants_;                    // by class; guarded by mutex_
+    std::array<Pace, 5> application_;                        // by class; guarded by mutex_
+    std::map<std::string, Mailbox, std::less<>> mailboxes_;  // guarded by mutex_
+    std::size_t forget_at_;                                  // guarded by mutex_
 };
 
-/// The mailbox that a resource lies in, in one spelling ("users/x"); empty: in none.
+/// The mailbox that a resource lies in, in one spelling ("users/x", "me", and "groups/x" for what
+/// lies in a group's); empty: in none. Pure.
 [[nodiscard]] std::string mailbox_of(std::string_view resource);
 
 }  // namespace graphhook::subscriptions
