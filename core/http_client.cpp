@@ -99,6 +99,7 @@ class CurlClient final : public HttpClient {
         ::curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
         ::curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
         ::curl_easy_setopt(c, CURLOPT_XFERINFODATA, &transfer);
+        if (!options_.use_proxy) ::curl_easy_setopt(c, CURLOPT_PROXY, "");
         if (!options_.ca_file.empty())
             ::curl_easy_setopt(c, CURLOPT_CAINFO, options_.ca_file.c_str());
         ::curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, request.method.c_str());

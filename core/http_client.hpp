@@ -45,6 +45,8 @@ struct HttpClientOptions {
     bool cut_long_responses = false;
     /// How many idle connections are kept for reuse.
     long max_idle_connections = 8;
+    /// Whether the proxy variables of the environment are obeyed: not for what is on the link only.
+    bool use_proxy = true;
     std::string user_agent = "graphhook";
 };
 

@@ -1,11 +1,11 @@
 #include "receiver/admin_server.hpp"
 
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "receiver/admin_tokens.hpp"
 #include "receiver/certificate_watch.hpp"
 #include "receiver/http_server.hpp"
 #include "receiver/intake.hpp"
-#include "core/text.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>

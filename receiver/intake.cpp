@@ -1,10 +1,10 @@
 #include "receiver/intake.hpp"
 
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "receiver/query.hpp"
 #include "receiver/refused_body.hpp"
-#include "core/text.hpp"
 
 #include <boost/asio/post.hpp>
 #include <prometheus/counter.h>
@@ -276,7 +276,7 @@ void Intake::sample_if_known(std::string_view body, unsigned status, std::string
     if (first.state_hash && !equal_in_constant_time(*first.state_hash, known->state_hash)) return;
     context_.metrics.refused_known(status);
     context_.journal.keep_refused(store::RefusedBody{
-        0, context_.clock.system_now(), fmt::format("{} {}", status, reason), known->name,
+        0, context_.clock.system_now(), fmt::format("{} {}", status, reason), known->family->name,
         masked_sample(body)
     });
 }

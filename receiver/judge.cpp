@@ -1,9 +1,9 @@
 #include "receiver/judge.hpp"
 
+#include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "store/identity.hpp"
 #include "store/resource.hpp"
-#include "core/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -23,7 +23,7 @@ bool is_foreign(const PayloadItem& item, const store::Known& known, const Tenant
     const std::string_view named =
         item.tenant_id.empty() ? std::string_view(item.organization_id) : item.tenant_id;
     if (!is_guid(named)) return false;
-    const auto ours = tenant_ids.find(known.tenant);
+    const auto ours = tenant_ids.find(known.family->tenant);
     return ours != tenant_ids.end() && is_guid(ours->second) && !same_letters(named, ours->second);
 }
 
@@ -83,6 +83,15 @@ std::optional<Key128> fold_of(
     return key128(scratch);
 }
 
+/// Nothing where it does not say which state of which object it tells of.
+std::optional<Key128> version_of(
+    const PayloadItem& item, const store::KnownFamily& family, std::string_view change
+) {
+    const bool removed = change == "deleted";
+    if (item.data_id.empty() || (item.etag.empty() && !removed)) return std::nullopt;
+    return store::version_key(family.name, item.data_id, item.etag, removed);
+}
+
 }  // namespace
 
 std::string_view to_string(Refusal refusal) noexcept {
@@ -135,21 +144,14 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
     std::transform(change.begin(), change.end(), change.begin(), lower);
     if (change.size() > kMostChangeBytes) change.resize(kMostChangeBytes);
 
-    if (!lifecycle && change == "created" && known.created != nullptr) {
-        out.stream = known.created;
-    } else if (!lifecycle && change == "updated" && known.updated != nullptr) {
-        out.stream = known.updated;
-    } else if (!lifecycle && change == "deleted" && known.deleted != nullptr) {
-        out.stream = known.deleted;
-    } else {
-        out.stream = std::make_shared<const store::Stream>(store::Stream{
-            lifecycle ? store::Lane::Lifecycle : store::Lane::Change, known.tenant, known.name,
-            known.kind, change
-        });
-    }
-    out.order_key = store::order_key(known.name, normalised);
+    const store::KnownFamily& family = *known.family;
+    out.stream = family.stream(change, lifecycle);
+    out.order_key = store::order_key(family.name, normalised);
     out.identity = identity_of(item, subscription, change, normalised, out.order_key, scratch);
-    if (!lifecycle) out.fold = fold_of(item, subscription, change, scratch);
+    if (!lifecycle) {
+        out.fold = fold_of(item, subscription, change, scratch);
+        if (family.sync == store::Sync::Versions) out.version = version_of(item, family, change);
+    }
     out.subscription_id = item.subscription_id;
     out.resource = item.resource;
     out.body = item.body;

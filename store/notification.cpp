@@ -29,6 +29,11 @@ std::string_view to_string(Source source) noexcept {
     return "notification";
 }
 
+bool is_signal(const Stream& stream) noexcept {
+    return stream.lane == Lane::Lifecycle &&
+           (stream.change == "created" || stream.change == "updated" || stream.change == "deleted");
+}
+
 std::string_view to_string(DeliveryState state) noexcept {
     for (const auto& [value, text] : kStates) {
         if (value == state) return text;

@@ -46,6 +46,9 @@ struct Stream {
     Source source = Source::Notification;
     bool operator==(const Stream&) const = default;
 };
+/// A change on the lane of lifecycle notifications, which is for the subscriptions alone (see
+/// Sync::Signal in store/subscription.hpp).
+[[nodiscard]] bool is_signal(const Stream& stream) noexcept;
 using StreamPtr = std::shared_ptr<const Stream>;
 
 /// An item of a POST, known and stripped, as intake hands it over.

@@ -1,6 +1,7 @@
 #include "store/subscription.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -36,9 +37,10 @@ auto rank(const Known& known) {
     return std::pair(liveliness, known.record);
 }
 
-StreamPtr stream_of(const SubscriptionRecord& record, const char* change) {
+StreamPtr make_stream(const KnownFamily& family, std::string_view change, bool lifecycle) {
+    const Lane lane = lifecycle || family.sync == Sync::Signal ? Lane::Lifecycle : Lane::Change;
     return std::make_shared<const Stream>(
-        Stream{Lane::Change, record.tenant, record.name, record.kind, change}
+        Stream{lane, family.tenant, family.name, family.kind, std::string(change)}
     );
 }
 
@@ -58,28 +60,69 @@ std::string_view to_string(SubscriptionState state) noexcept {
     return "unknown";
 }
 
-KnownPtr make_known(const SubscriptionRecord& record) {
+StreamPtr KnownFamily::stream(std::string_view change, bool lifecycle) const {
+    const auto prebuilt = lifecycle ? std::array{&missed, &removed, &reauthorization}
+                                    : std::array{&created, &updated, &deleted};
+    for (const StreamPtr* const stream : prebuilt) {
+        if (*stream != nullptr && (*stream)->change == change) return *stream;
+    }
+    return make_stream(*this, change, lifecycle);
+}
+
+KnownFamilyPtr KnownFamilies::of(
+    std::string_view tenant, std::string_view name, std::string_view kind, Sync sync
+) {
+    if (last_ != nullptr && last_->name == name && last_->tenant == tenant && last_->kind == kind &&
+        last_->sync == sync)
+        return last_;
+    if (families_.size() >= look_over_at_) {
+        std::erase_if(families_, [](const auto& entry) { return entry.second.use_count() == 1; });
+        look_over_at_ = std::max<std::size_t>(1024, 2 * families_.size());
+    }
+    auto& family = families_[{std::string(tenant), std::string(name), std::string(kind), sync}];
+    if (family == nullptr) {
+        auto made = std::make_shared<KnownFamily>();
+        made->name = name;
+        made->tenant = tenant;
+        made->kind = kind;
+        made->sync = sync;
+        made->created = make_stream(*made, "created", false);
+        made->updated = make_stream(*made, "updated", false);
+        made->deleted = make_stream(*made, "deleted", false);
+        made->missed = make_stream(*made, "missed", true);
+        made->removed = make_stream(*made, "subscriptionremoved", true);
+        made->reauthorization = make_stream(*made, "reauthorizationrequired", true);
+        family = std::move(made);
+    }
+    last_ = family;
+    return family;
+}
+
+KnownPtr make_known(const SubscriptionRecord& record, KnownFamilies& families) {
     auto known = std::make_shared<Known>();
     known->record = record.record;
     known->state = record.state;
     known->state_hash = record.state_hash;
-    known->name = record.name;
-    known->tenant = record.tenant;
-    known->kind = record.kind;
-    known->resource = record.resource;
     known->graph_id = record.graph_id;
     known->expires_at = record.expires_at;
-    known->created = stream_of(record, "created");
-    known->updated = stream_of(record, "updated");
-    known->deleted = stream_of(record, "deleted");
+    known->family = families.of(record.tenant, record.name, record.kind, record.sync);
     return known;
+}
+
+KnownPtr make_known(const SubscriptionRecord& record) {
+    KnownFamilies families;
+    return make_known(record, families);
 }
 
 KnownSubscriptions::KnownSubscriptions(const std::vector<SubscriptionRecord>& records)
     : by_id_(kShards), by_state_(kShards) {
     std::vector<Change> changes;
     changes.reserve(records.size());
-    for (const auto& record : records) changes.push_back({nullptr, make_known(record)});
+    KnownFamilies families;
+    for (const auto& record : records) {
+        if (record.state != SubscriptionState::Parked)
+            changes.push_back({nullptr, make_known(record, families)});
+    }
     apply(changes);
 }
 

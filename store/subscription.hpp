@@ -6,9 +6,11 @@
 #include "store/notification.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace graphhook::store {
@@ -62,24 +64,51 @@ struct SubscriptionRecord {
     SystemTime forget_at;  ///< Retired: known until then.
 };
 
-/// What intake must know of a subscription to accept an item.
+/// What the subscriptions of one configured name have in common: of a template thousands do.
+struct KnownFamily {
+    std::string name, tenant, kind;
+    Sync sync = Sync::None;
+    /// Prebuilt for the usual changes (of Sync::Signal on the lane of lifecycle notifications) and
+    /// for Graph's lifecycle events.
+    StreamPtr created, updated, deleted, missed, removed, reauthorization;
+
+    /// The prebuilt one, or another where Graph said something new. `change`: in lower case.
+    [[nodiscard]] StreamPtr stream(std::string_view change, bool lifecycle) const;
+};
+using KnownFamilyPtr = std::shared_ptr<const KnownFamily>;
+
+/// What intake must know of a subscription to accept an item, and no more: a hundred thousand of
+/// them are held.
 struct Known {
     std::int64_t record = 0;
     SubscriptionState state = SubscriptionState::Creating;
     Sha256 state_hash{};
-    Sync sync = Sync::None;
-    std::string name, tenant, element, kind, resource, graph_id;
+    std::string graph_id;
     SystemTime expires_at;
-    /// Prebuilt for the usual changes and lifecycle events.
-    StreamPtr created, updated, deleted;
+    KnownFamilyPtr family;  ///< Never nullptr in a picture.
 };
 using KnownPtr = std::shared_ptr<const Known>;
+
+/// Makes families, each once. Threads: one.
+class KnownFamilies {
+  public:
+    [[nodiscard]] KnownFamilyPtr of(
+        std::string_view tenant, std::string_view name, std::string_view kind, Sync sync
+    );
+
+  private:
+    /// Where most records in a row are of one name, that is found without a search.
+    KnownFamilyPtr last_;
+    std::map<std::tuple<std::string, std::string, std::string, Sync>, KnownFamilyPtr> families_;
+    std::size_t look_over_at_ = 1024;
+};
 
 /// An immutable picture of what is known; a new one is published with every change. It lies in
 /// shards that the next picture shares where nothing changed, so that a change costs the same among
 /// a hundred thousand subscriptions as among ten. Threads: any.
 class KnownSubscriptions {
   public:
+    /// Of all but the parked ones, of which nobody may know.
     explicit KnownSubscriptions(const std::vector<SubscriptionRecord>& records);
     /// By Graph's id, in any case of letters. nullptr: not here (the store itself has yet to be
     /// asked).
@@ -111,6 +140,8 @@ class KnownSubscriptions {
     std::size_t size_ = 0;
 };
 
+KnownPtr make_known(const SubscriptionRecord& record, KnownFamilies& families);
+/// With a family of its own.
 KnownPtr make_known(const SubscriptionRecord& record);
 
 }  // namespace graphhook::store

@@ -7,13 +7,14 @@ namespace graphhook::store {
 
 Journal::Journal(
     Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-    RepeatWindow& repeats, Dispatch& dispatch
+    RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch
 )
     : writes_(writes),
       pages_(pages),
       streams_(streams),
       folds_(folds),
       repeats_(repeats),
+      versions_(versions),
       dispatch_(dispatch),
       insert_head_(connection, "INSERT INTO head VALUES(?, ?, ?, ?, ?, ?)"),
       insert_body_(connection, "INSERT INTO body VALUES(?, ?)"),
@@ -29,6 +30,13 @@ bool Journal::repeats(const Item& item) const {
     return repeats_.contains(*item.identity);
 }
 
+bool Journal::known_version(const Item& item) const {
+    if (!item.version || item.stream->source == Source::Notification) return false;
+    const auto planned = planned_versions_.find(first64(*item.version));
+    if (planned != planned_versions_.end()) return planned->second == *item.version;
+    return versions_.contains(*item.version);
+}
+
 void Journal::remember(const Item& item) {
     if (item.identity) planned_keys_.insert_or_assign(first64(*item.identity), item.identity);
     if (item.identity && first64(*item.identity) == item.order_key) return;
@@ -38,7 +46,8 @@ void Journal::remember(const Item& item) {
 }
 
 bool Journal::folds(const Item& item, std::uint64_t key) const {
-    if (!item.fold) return false;
+    // What has a version says something of its own.
+    if (!item.fold || item.version) return false;
     const auto planned = planned_folds_.find(key);
     if (planned != planned_folds_.end()) return planned->second.fold == item.fold;
     return folds_.folds(key, *item.fold);
@@ -68,7 +77,8 @@ void Journal::place(const Item& item, std::uint64_t key, SystemTime received_at)
         page.writer.add(item, stream.number, received_at - page.received_at);
     ++planned_;
     remember(item);
-    if (item.fold) {
+    if (item.version) planned_versions_.insert_or_assign(first64(*item.version), *item.version);
+    if (item.fold && !item.version) {
         planned_folds_.insert_or_assign(key, Folding{item.fold, id_of(page.page, index)});
     } else if (const auto earlier = planned_folds_.find(key); earlier != planned_folds_.end()) {
         earlier->second.fold.reset();
@@ -88,7 +98,7 @@ void Journal::plan(std::span<AppendCall> calls) {
     for (AppendCall& call : calls) {
         for (const Item& item : call.items) {
             const std::uint64_t key = lane_key(item.order_key, item.stream->lane);
-            if (repeats(item)) {
+            if (repeats(item) || known_version(item)) {
                 ++call.result.repeated;
             } else if (folds(item, key)) {
                 ++call.result.folded;
@@ -142,6 +152,7 @@ void Journal::committed() {
             repeats_.revoke(place);
         }
     }
+    for (const auto& planned : planned_versions_) versions_.insert(planned.second, latest_);
     for (const auto& [key, folding] : planned_folds_) {
         if (folding.fold) {
             folds_.waits(key, *folding.fold, folding.id);
@@ -157,6 +168,7 @@ void Journal::discard() {
     planned_pages_.clear();
     open_page_ = {};
     planned_keys_.clear();
+    planned_versions_.clear();
     planned_folds_.clear();
 }
 

@@ -27,12 +27,13 @@ struct AppendCall {
 };
 
 /// Turns all appends of a round into pages: leaves out repeats, folds, numbers. Nothing of it
-/// counts (identities, folds, numbers) before the commit succeeded. Threads: the writer's.
+/// counts (identities, versions, folds, numbers) before the commit succeeded. Threads: the
+/// writer's.
 class Journal {
   public:
     Journal(
         Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-        RepeatWindow& repeats, Dispatch& dispatch
+        RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch
     );
 
     /// Decides, and writes what must stay even if the pages can not be written: streams.
@@ -58,6 +59,8 @@ class Journal {
         SystemTime received_at;
     };
     bool repeats(const Item& item) const;
+    /// Found by asking again, and handed over before in this very state.
+    bool known_version(const Item& item) const;
     void remember(const Item& item);
     bool folds(const Item& item, std::uint64_t key) const;
     void place(const Item& item, std::uint64_t key, SystemTime received_at);
@@ -67,6 +70,7 @@ class Journal {
     Streams& streams_;
     FoldMap& folds_;
     RepeatWindow& repeats_;
+    RepeatWindow& versions_;
     Dispatch& dispatch_;
     Statement insert_head_, insert_body_;
 
@@ -78,6 +82,8 @@ class Journal {
     std::array<std::optional<std::size_t>, 2> open_page_;  // by lane, into planned_pages_
     /// By the first half; nothing: revoked. What the round makes of the repeat window.
     std::unordered_map<std::uint64_t, std::optional<Key128>> planned_keys_;
+    /// By object: its last version of the round.
+    std::unordered_map<std::uint64_t, Key128> planned_versions_;
     std::unordered_map<std::uint64_t, Folding> planned_folds_;
 };
 

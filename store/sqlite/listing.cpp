@@ -1,6 +1,7 @@
 #include "store/sqlite/listing.hpp"
 
 #include "store/sqlite/handler_state.hpp"
+#include "store/sqlite/streams.hpp"
 
 #include <sqlite3.h>
 
@@ -32,17 +33,10 @@ ReadTransaction::~ReadTransaction() {
 }
 
 Snapshot::Snapshot(Connection& connection) : connection_(connection) {
-    Statement streams(
-        connection, "SELECT id, lane, tenant, subscription, kind, change FROM stream ORDER BY id"
-    );
+    Statement streams(connection, kReadStreams);
     for (Query query(streams); query.step();) {
         streams_.resize(static_cast<std::size_t>(query.integer(0)) + 1);
-        Stream& stream = streams_.back();
-        stream.lane = query.integer(1) == 0 ? Lane::Change : Lane::Lifecycle;
-        stream.tenant = query.text(2);
-        stream.subscription = query.text(3);
-        stream.kind = query.text(4);
-        stream.change = query.text(5);
+        streams_.back() = read_stream(query);
     }
     Statement handlers(connection, "SELECT id, name, paused FROM handler ORDER BY name");
     for (Query query(handlers); query.step();) {

@@ -17,7 +17,7 @@ KnownPtr liveliest(Query& query, SystemTime now) {
     std::optional<SubscriptionRecord> best;
     while (query.step()) {
         SubscriptionRecord record = read_record(query);
-        if (forgotten(record.state, record.forget_at, now)) continue;
+        if (!published(record.state, record.forget_at, now)) continue;
         if (!best || liveliness(best->state) <= liveliness(record.state)) best = std::move(record);
     }
     return best ? make_known(*best) : nullptr;

@@ -86,16 +86,19 @@ std::uint32_t PageWriter::add(
     data_ += item.body;
     head.size = static_cast<std::uint32_t>(data_.size()) - head.offset;
     append_bytes(heads_, head);
+    if (item.version) append_bytes(versions_, *item.version);
     return count_++;
 }
 
 void PageWriter::seal(std::int64_t page) {
+    heads_ += versions_;
     set_checksum(heads_, page);
     set_checksum(data_, page);
 }
 
 bool heads_sound(std::string_view heads, std::int64_t page, std::uint32_t count) {
-    return heads.size() == kChecksum + count * sizeof(StoredHead) &&
+    const std::size_t size = kChecksum + count * sizeof(StoredHead);
+    return heads.size() >= size && (heads.size() - size) % sizeof(Key128) == 0 &&
            stored_checksum(heads) ==
                checksum64(heads.substr(kChecksum), static_cast<std::uint64_t>(page));
 }
@@ -119,6 +122,14 @@ Head read_head(std::string_view heads, std::uint32_t index) {
     head.size = stored.size;
     head.late = std::chrono::microseconds(stored.flags >> 8);
     return head;
+}
+
+std::vector<Key128> read_versions(std::string_view heads, std::uint32_t count) {
+    const std::string_view bytes = heads.substr(kChecksum + count * sizeof(StoredHead));
+    std::vector<Key128> versions(bytes.size() / sizeof(Key128));
+    if (!versions.empty())
+        std::memcpy(versions.data(), bytes.data(), versions.size() * sizeof(Key128));
+    return versions;
 }
 
 std::optional<Content> read_content(std::string_view data, const Head& head) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace graphhook::store {
 
@@ -51,6 +52,7 @@ class PageWriter {
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
     /// Adds the checksums; nothing may be added afterwards.
     void seal(std::int64_t page);
+    /// Sealed ones.
     [[nodiscard]] const std::string& heads() const noexcept { return heads_; }
     [[nodiscard]] const std::string& data() const noexcept { return data_; }
     [[nodiscard]] std::string take_heads() && { return std::move(heads_); }
@@ -59,6 +61,7 @@ class PageWriter {
   private:
     std::string heads_ = std::string(8, '\0');
     std::string data_ = std::string(8, '\0');
+    std::string versions_;
     std::uint32_t count_ = 0;
 };
 
@@ -67,6 +70,8 @@ class PageWriter {
 [[nodiscard]] bool data_sound(std::string_view data, std::int64_t page);
 /// `index` below the count of sound heads.
 [[nodiscard]] Head read_head(std::string_view heads, std::uint32_t index);
+/// Of sound heads of `count` notifications: the versions of those that have one, in their order.
+[[nodiscard]] std::vector<Key128> read_versions(std::string_view heads, std::uint32_t count);
 
 struct Content {
     std::string_view subscription_id, resource, body;

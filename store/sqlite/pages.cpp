@@ -25,6 +25,11 @@ Pages::Pages(Connection& connection)
           connection,
           "SELECT page, lane, received_at, count, heads FROM head WHERE page >= ? ORDER BY page"
       ),
+      with_versions_(
+          connection,
+          "SELECT page, lane, received_at, count, heads FROM head WHERE page >= ? AND "
+          "length(heads) > 8 + 40 * count ORDER BY page"
+      ),
       body_(connection, "SELECT data FROM body WHERE page = ?") {
     last_[0] = connection.query("SELECT page FROM head WHERE lane = 0 ORDER BY page DESC LIMIT 1");
     last_[1] = connection.query("SELECT page FROM head WHERE lane = 1 ORDER BY page DESC LIMIT 1");

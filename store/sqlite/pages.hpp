@@ -37,13 +37,12 @@ class Pages {
     /// Every page from `from` on, in order, past the memory of this object.
     template <class Each>
     void for_each(std::int64_t from, Each&& each) {
-        Query query(all_);
-        query.bind(1, from);
-        HeadPage page;
-        while (query.step()) {
-            fill(page, query);
-            each(std::as_const(page));
-        }
+        for_each(all_, from, std::forward<Each>(each));
+    }
+    /// The same, of pages that hold versions; the others are not even looked at.
+    template <class Each>
+    void for_each_with_versions(std::int64_t from, Each&& each) {
+        for_each(with_versions_, from, std::forward<Each>(each));
     }
     /// nullptr: not stored, or damaged.
     [[nodiscard]] DataPtr data(std::int64_t page);
@@ -66,12 +65,22 @@ class Pages {
         DataPtr bytes;
     };
 
+    template <class Each>
+    static void for_each(Statement& statement, std::int64_t from, Each&& each) {
+        Query query(statement);
+        query.bind(1, from);
+        HeadPage page;
+        while (query.step()) {
+            fill(page, query);
+            each(std::as_const(page));
+        }
+    }
     static void fill(HeadPage& page, const Query& query);
     HeadPagePtr read(Query& query);
     void keep(HeadPagePtr heads);
     void keep(std::int64_t page, DataPtr data);
 
-    Statement by_page_, next_change_, next_lifecycle_, all_, body_;
+    Statement by_page_, next_change_, next_lifecycle_, all_, with_versions_, body_;
     std::array<std::int64_t, 2> last_{};
     std::deque<HeadPagePtr> heads_;  // the newest last
     std::deque<Data> data_;

@@ -3,6 +3,7 @@
 #include "store/sqlite/file_lock.hpp"
 #include "store/sqlite/listing.hpp"
 #include "store/sqlite/lookup.hpp"
+#include "store/sqlite/sync_tables.hpp"
 
 #include <utility>
 
@@ -140,6 +141,42 @@ void ReadOnlyStore::put_subscription(SubscriptionRecord, Completion<std::int64_t
 }
 
 void ReadOnlyStore::erase_subscription(std::int64_t, Completion<std::monostate> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::sync_states(Completion<std::vector<SyncState>> done) {
+    read_steps<std::vector<SyncState>>(
+        *reader_, std::move(done),
+        [last = std::int64_t{0}](Connection& connection, auto& states) mutable -> Result<bool> {
+            return read_sync_states(connection, last, states);
+        }
+    );
+}
+
+void ReadOnlyStore::watermarks(SyncKey key, Completion<std::vector<Watermark>> done) {
+    read_steps<std::vector<Watermark>>(
+        *reader_, std::move(done),
+        [key = std::move(key)](Connection& connection, auto& marks) -> Result<bool> {
+            return read_watermarks(connection, key, marks);
+        }
+    );
+}
+
+void ReadOnlyStore::note(std::string name, Completion<std::string> done) {
+    read_steps<std::string>(
+        *reader_, std::move(done),
+        [name = std::move(name)](Connection& connection, auto& text) -> Result<bool> {
+            text = read_note(connection, name);
+            return true;
+        }
+    );
+}
+
+void ReadOnlyStore::change_sync(SyncChange, Completion<std::monostate> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::put_note(std::string, std::string, Completion<std::monostate> done) {
     refuse(std::move(done));
 }
 

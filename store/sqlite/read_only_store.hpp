@@ -46,6 +46,12 @@ class ReadOnlyStore final : public Store {
     void put_subscription(SubscriptionRecord record, Completion<std::int64_t> done) override;
     void erase_subscription(std::int64_t record, Completion<std::monostate> done) override;
 
+    void sync_states(Completion<std::vector<SyncState>> done) override;
+    void watermarks(SyncKey key, Completion<std::vector<Watermark>> done) override;
+    void change_sync(SyncChange change, Completion<std::monostate> done) override;
+    void put_note(std::string name, std::string text, Completion<std::monostate> done) override;
+    void note(std::string name, Completion<std::string> done) override;
+
   private:
     const std::string path_;
     std::shared_ptr<const KnownSubscriptions> known_;  // as of opening

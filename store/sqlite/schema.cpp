@@ -8,7 +8,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x47486b31;  // "GHk1"
 
 // One entry a schema version, never changed once released. What the tables mean: docs/store.md.
-constexpr std::array kMigrations = {
+constexpr std::array<const char*, 2> kMigrations = {
     R"sql(
 CREATE TABLE stream(
     id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, tenant TEXT NOT NULL, subscription TEXT NOT NULL,
@@ -53,11 +53,28 @@ CREATE TABLE refused(
     subscription TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counter VALUES('deleted', 0);
+)sql",
+    R"sql(
+ALTER TABLE stream ADD COLUMN source INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE subscription ADD COLUMN element TEXT NOT NULL DEFAULT '';
+ALTER TABLE subscription ADD COLUMN sync INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX head_versions ON head(page) WHERE length(heads) > 8 + 40 * count;
+CREATE TABLE sync_state(
+    id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, element TEXT NOT NULL,
+    resource TEXT NOT NULL, baseline_at INTEGER NOT NULL, swept_at INTEGER NOT NULL,
+    wanted_at INTEGER NOT NULL, reason TEXT NOT NULL, attempt_at INTEGER NOT NULL,
+    failures INTEGER NOT NULL, last_error TEXT NOT NULL, found INTEGER NOT NULL,
+    UNIQUE(tenant, name, element));
+CREATE TABLE watermark(
+    sync INTEGER NOT NULL, part TEXT NOT NULL, link TEXT NOT NULL, taken_at INTEGER NOT NULL,
+    partial INTEGER NOT NULL, UNIQUE(sync, part));
+CREATE TABLE note(name TEXT PRIMARY KEY, text TEXT NOT NULL);
 )sql"
 };
 
-constexpr std::array kTables = {"stream",   "head", "body",         "handler", "route",  "cursor",
-                                "delivery", "dead", "subscription", "refused", "counter"};
+constexpr std::array kTables = {"stream",  "head",       "body",      "handler", "route",
+                                "cursor",  "delivery",   "dead",      "refused", "subscription",
+                                "counter", "sync_state", "watermark", "note"};
 
 Error not_ours(const std::string& path) {
     return {Errc::Corrupt, path + " is a database, but not a graphhook store; nothing was changed"};

@@ -2,6 +2,7 @@
 
 #include "store/sqlite/lookup.hpp"
 #include "store/sqlite/repairs.hpp"
+#include "store/sqlite/sync_tables.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -216,6 +217,49 @@ void SqliteStore::put_subscription(SubscriptionRecord record, Completion<std::in
 
 void SqliteStore::erase_subscription(std::int64_t record, Completion<std::monostate> done) {
     write(std::move(done), [record](Tables& tables) { return tables.subscriptions.erase(record); });
+}
+
+void SqliteStore::sync_states(Completion<std::vector<SyncState>> done) {
+    read_steps<std::vector<SyncState>>(
+        *reader_, std::move(done),
+        [last = std::int64_t{0}](Connection& connection, auto& states) mutable -> Result<bool> {
+            return read_sync_states(connection, last, states);
+        }
+    );
+}
+
+void SqliteStore::watermarks(SyncKey key, Completion<std::vector<Watermark>> done) {
+    read_steps<std::vector<Watermark>>(
+        *reader_, std::move(done),
+        [key = std::move(key)](Connection& connection, auto& marks) -> Result<bool> {
+            return read_watermarks(connection, key, marks);
+        }
+    );
+}
+
+void SqliteStore::note(std::string name, Completion<std::string> done) {
+    read_steps<std::string>(
+        *reader_, std::move(done),
+        [name = std::move(name)](Connection& connection, auto& text) -> Result<bool> {
+            text = read_note(connection, name);
+            return true;
+        }
+    );
+}
+
+void SqliteStore::change_sync(SyncChange change, Completion<std::monostate> done) {
+    write(std::move(done), [change = std::move(change)](Tables& tables) mutable {
+        return tables.sync.change(std::move(change));
+    });
+}
+
+void SqliteStore::put_note(std::string name, std::string text, Completion<std::monostate> done) {
+    write(
+        std::move(done),
+        [name = std::move(name), text = std::move(text)](Tables& tables) mutable {
+            return tables.sync.put_note(std::move(name), std::move(text));
+        }
+    );
 }
 
 }  // namespace graphhook::store

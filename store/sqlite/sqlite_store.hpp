@@ -48,6 +48,12 @@ class SqliteStore final : public Store {
     void put_subscription(SubscriptionRecord record, Completion<std::int64_t> done) override;
     void erase_subscription(std::int64_t record, Completion<std::monostate> done) override;
 
+    void sync_states(Completion<std::vector<SyncState>> done) override;
+    void watermarks(SyncKey key, Completion<std::vector<Watermark>> done) override;
+    void change_sync(SyncChange change, Completion<std::monostate> done) override;
+    void put_note(std::string name, std::string text, Completion<std::monostate> done) override;
+    void note(std::string name, Completion<std::string> done) override;
+
   private:
     /// Runs `work(tables)`, a Result<T>, in the next round and answers when it is durable.
     template <class T, class Work>

@@ -5,10 +5,17 @@
 #include "store/sqlite/writes.hpp"
 
 #include <cstdint>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace graphhook::store {
+
+/// Each stream, its number first, in the order of those.
+inline constexpr std::string_view kReadStreams =
+    "SELECT id, lane, tenant, subscription, kind, change, source FROM stream ORDER BY id";
+/// Of a row of it.
+[[nodiscard]] Stream read_stream(const Query& query);
 
 /// Streams by number. Few exist, and none is ever removed. Threads: one.
 class Streams {

@@ -18,13 +18,19 @@ namespace graphhook::store {
 inline constexpr std::string_view kRecordColumns =
     "record, state, name, tenant, kind, resource, changes, notification_url, lifecycle_url, "
     "graph_id, state_hash, client_state, created_at, expires_at, touched_at, attempt_at, failures, "
-    "last_error, forget_at";
+    "last_error, forget_at, element, sync";
 [[nodiscard]] SubscriptionRecord read_record(const Query& query);
 /// Retired, and its time is over.
 [[nodiscard]] constexpr bool forgotten(
     SubscriptionState state, SystemTime forget_at, SystemTime now
 ) noexcept {
     return state == SubscriptionState::Retired && forget_at <= now;
+}
+/// Intake may know of it.
+[[nodiscard]] constexpr bool published(
+    SubscriptionState state, SystemTime forget_at, SystemTime now
+) noexcept {
+    return state != SubscriptionState::Parked && !forgotten(state, forget_at, now);
 }
 
 /// The table of subscriptions and the picture of it that intake looks at. Threads: the writer's,
@@ -42,18 +48,16 @@ class SubscriptionTable {
     void publish();
 
   private:
-    struct Held {
-        KnownPtr known;
-        SubscriptionState state;
-        SystemTime forget_at;
-    };
     void change(std::int64_t record, KnownPtr after);
 
     Writes& writes_;
     Clock& clock_;
     Statement put_, erase_;
     std::int64_t next_ = 1;
-    std::unordered_map<std::int64_t, Held> held_;
+    KnownFamilies families_;
+    /// All records; nullptr: intake may not know of it.
+    std::unordered_map<std::int64_t, KnownPtr> held_;
+    std::unordered_map<std::int64_t, SystemTime> retired_;  ///< When they are to be forgotten.
     /// As published, of those that changed in this round.
     std::unordered_map<std::int64_t, KnownSubscriptions::Change> changed_;
     mutable std::mutex mutex_;

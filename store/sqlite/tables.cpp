@@ -27,7 +27,10 @@ std::int64_t first_page_since(Connection& connection, std::int64_t last, SystemT
 }  // namespace
 
 Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
-    : connection(database), clock(time), repeats(options.repeat_window, options.repeat_keys) {
+    : connection(database),
+      clock(time),
+      repeats(options.repeat_window, options.repeat_keys),
+      versions(options.version_window, options.repeat_keys) {
     const SystemTime now = clock.system_now();
     const SystemTime window = now - options.repeat_window;
     const std::int64_t first = first_page_since(connection, pages.last(), window);
@@ -44,6 +47,14 @@ Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
         if (page.page >= open) dispatch.count_page(page);
     });
     repeats.forget_before(now);
+    pages.for_each_with_versions(
+        first_page_since(connection, pages.last(), now - options.version_window),
+        [&](const HeadPage& page) {
+            for (const Key128& version : read_versions(page.heads, page.count))
+                versions.insert(version, page.received_at);
+        }
+    );
+    versions.forget_before(now);
 }
 
 }  // namespace graphhook::store

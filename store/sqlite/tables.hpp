@@ -10,12 +10,13 @@
 #include "store/sqlite/sql.hpp"
 #include "store/sqlite/streams.hpp"
 #include "store/sqlite/subscription_table.hpp"
+#include "store/sqlite/sync_tables.hpp"
 #include "store/sqlite/writes.hpp"
 
 namespace graphhook::store {
 
 /// All that the writer's thread works on. Made once the schema is there; reads what memory needs to
-/// know: cursors, identities, what waits.
+/// know: cursors, identities, versions, what waits.
 struct Tables {
     /// Throws SqlError.
     Tables(Connection& database, const StoreOptions& options, Clock& time);
@@ -26,10 +27,11 @@ struct Tables {
     Pages pages{connection};
     Streams streams{connection, writes};
     FoldMap folds;
-    RepeatWindow repeats;
+    RepeatWindow repeats, versions;
     Dispatch dispatch{connection, writes, pages, streams, folds, clock};
-    Journal journal{connection, writes, pages, streams, folds, repeats, dispatch};
+    Journal journal{connection, writes, pages, streams, folds, repeats, versions, dispatch};
     SubscriptionTable subscriptions{connection, writes, clock};
+    SyncTables sync{connection, writes};
     Statement keep_refused{
         connection, "INSERT INTO refused(at, reason, subscription, body) VALUES(?, ?, ?, ?)"
     };

@@ -263,6 +263,7 @@ void Writer::tick() {
     ++ticks_;
     look_at_room();
     tables_->repeats.forget_before(clock_.system_now());
+    tables_->versions.forget_before(clock_.system_now());
     tables_->subscriptions.forget();
     tables_->dispatch.advance_idle();
     retention_.tick(*tables_);

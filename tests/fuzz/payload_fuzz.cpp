@@ -1,9 +1,9 @@
 // The body of a POST. What holds for every input: Boost.JSON's own parser agrees on what is JSON;
 // an item that was taken is JSON again, without a client state; judging it does not fail.
+#include "core/text.hpp"
 #include "receiver/judge.hpp"
 #include "receiver/payload.hpp"
 #include "receiver/refused_body.hpp"
-#include "core/text.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -34,9 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const store::KnownSubscriptions nothing{{}};
     static const store::Known known = [] {
         store::Known made;
-        made.name = "n";
-        made.tenant = "t";
-        made.kind = "k";
+        made.family = store::KnownFamilies().of("t", "n", "k", store::Sync::Versions);
         return made;
     }();
     std::string_view body(reinterpret_cast<const char*>(data), size);

@@ -1,8 +1,8 @@
 // The query string of a handshake, and the spelling of resources. What holds for every input:
 // nothing is echoed that could be more than a line of text; a spelling made one stays as it is.
+#include "core/text.hpp"
 #include "receiver/query.hpp"
 #include "store/resource.hpp"
-#include "core/text.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -252,7 +252,7 @@ TEST_F(DeliveryTest, ManyDeliveriesOfOneTurnAreOneAppend) {
 class RecordingHints final : public ExpiryHints {
   public:
     void ends_earlier(const store::KnownPtr& subscription) override {
-        name = subscription->name;
+        name = subscription->family->name;
         ++count;
     }
     std::string name;

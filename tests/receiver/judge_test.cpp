@@ -43,7 +43,7 @@ TEST_F(JudgeTest, ItemIsKnownByItsSubscriptionInAnyCaseOfLetters) {
         tenants_
     );
     ASSERT_NE(found.known, nullptr);
-    EXPECT_EQ(found.known->name, "inbox");
+    EXPECT_EQ(found.known->family->name, "inbox");
 }
 
 TEST_F(JudgeTest, NewcomerIsKnownByItsClientState) {

@@ -41,8 +41,8 @@ TEST_F(StoredSubscriptions, APutIsKnownWhenItCompletesAndAfterARestart) {
     ASSERT_TRUE(number.has_value());
     const auto newcomer = opened->known()->by_state(creating.state_hash);
     ASSERT_NE(newcomer, nullptr);
-    EXPECT_EQ(newcomer->name, "inbox");
-    EXPECT_EQ(newcomer->created->change, "created");
+    EXPECT_EQ(newcomer->family->name, "inbox");
+    EXPECT_EQ(newcomer->family->created->change, "created");
     EXPECT_EQ(opened->known()->by_id("6D0F6A0C"), nullptr);
 
     SubscriptionRecord active = record("inbox", "6d0f6a0c");
