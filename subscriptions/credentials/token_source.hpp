@@ -7,13 +7,21 @@
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
 
-#include <condition_variable>
-#include <mutex>
-#include <optional>
+#include <chrono>
+#include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace graphhook::subscriptions {
+
+/// `n` bytes from a good generator, as lower-case hex: core's `random_hex`, or a test's.
+using RandomHex = std::function<std::string(std::size_t)>;
+/// Waits that long; false: `stop` was asked for meanwhile.
+using Wait = std::function<bool(std::chrono::milliseconds, std::stop_token)>;
+/// Waits on the wall.
+[[nodiscard]] bool really_wait(std::chrono::milliseconds how_long, std::stop_token stop);
 
 /// Where the bearer tokens of one tenant come from. Threads: any.
 class TokenSource {
@@ -21,45 +29,29 @@ class TokenSource {
     virtual ~TokenSource() = default;
     /// One that is good for a while; asks the identity platform only where none is at hand.
     [[nodiscard]] virtual GraphResult<Secret> get(std::stop_token stop) = 0;
-    /// Graph refused `token`: the next `get` asks for another.
-    virtual void drop(const Secret& token) = 0;
+    /// Graph refused `token`: the next `get` asks for another. `claims`: what Graph wants to see in
+    /// it (a JSON object, from a claims challenge); empty: it did not say. They go into one request
+    /// for a token, not into those after it.
+    virtual void drop(const Secret& token, std::string_view claims) = 0;
 };
 
-/// Client credentials with a secret. A token is replaced when 80 % of its life is over or five
-/// minutes are left; one caller at a time asks, and meanwhile (and while the identity platform is
-/// in trouble) the old one is served as long as it lives. Tokens are never decoded, never logged.
-/// `http`, `clock` and `metrics` must outlive it.
-class ClientSecretTokens final : public TokenSource {
-  public:
-    ClientSecretTokens(const Tenant& tenant, HttpClient& http, Clock& clock, Metrics& metrics);
-    [[nodiscard]] GraphResult<Secret> get(std::stop_token stop) override;
-    void drop(const Secret& token) override;
+class TokenCache;
 
-  private:
-    struct Token {
-        Secret value;
-        SystemTime refresh_at;
-        SystemTime expires_at;
-    };
-    GraphResult<Token> fetch(std::stop_token stop);
-
-    const std::string tenant_;  ///< Configured name, for messages.
-    const std::string url_;
-    const Secret form_;  ///< The request's body.
-    HttpClient& http_;
-    Clock& clock_;
-    Metrics& metrics_;
-
-    std::mutex mutex_;
-    std::condition_variable_any fetched_;
-    bool fetching_ = false;       // guarded by mutex_
-    std::optional<Token> token_;  // guarded by mutex_
+/// What a token source stands on; all of it must outlive the source.
+struct TokenParts {
+    HttpClient& http;  ///< To the identity platform. Not used for managed identities, see there.
+    Clock& clock;
+    Metrics& metrics;
+    RandomHex random = random_hex;
+    /// Shared by all tenants of the process; empty: this source keeps its tokens to itself.
+    std::shared_ptr<TokenCache> cache = {};
+    Wait wait = really_wait;
 };
 
-/// What the identity platform's refusal means, with what to do. Pure. `tenant` is the configured
-/// name.
-[[nodiscard]] GraphError read_token_error(
-    const HttpResponse& response, const std::string& tenant, SystemTime now
+/// The source for whatever credential the tenant has. Cheap: nothing is asked before the first
+/// `get`; the dates of a certificate are read and given to the metrics.
+[[nodiscard]] std::unique_ptr<TokenSource> make_token_source(
+    const Tenant& tenant, TokenParts parts
 );
 
 }  // namespace graphhook::subscriptions

@@ -1,14 +1,18 @@
 #include "subscriptions/graph/graph_client.hpp"
 
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "subscriptions/catalog/catalog.hpp"
+#include "subscriptions/credentials/client_proof.hpp"
 #include "subscriptions/graph/graph_reply.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 
 namespace graphhook::subscriptions {
@@ -19,16 +23,20 @@ namespace json = boost::json;
 constexpr std::size_t kMostPages = 1'000;
 constexpr std::size_t kMostListed = 200'000;
 
-/// A version-4 GUID.
-std::string make_guid(const RandomHex& random) {
-    std::string hex = random(16);
-    hex.resize(32, '0');
-    hex[12] = '4';
-    hex[16] = '8';
-    return fmt::format(
-        "{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
-        hex.substr(20, 12)
-    );
+/// A path with its query as a request line takes it: what no URL holds is encoded, the rest is the
+/// caller's.
+std::string encode_for_line(std::string_view path) {
+    constexpr std::string_view kBad = "\"<>\\^`{|}#";
+    std::string text;
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= 0x20 || byte >= 0x7f || kBad.find(c) != std::string_view::npos) {
+            text += fmt::format("%{:02X}", byte);
+        } else {
+            text += c;
+        }
+    }
+    return text;
 }
 
 /// Whole seconds, as every example of Graph's has them.
@@ -42,12 +50,7 @@ GraphResult<GraphSubscription> read_that(
 ) {
     auto subscription = read_subscription(response, now);
     if (subscription && comparable(subscription->id) != comparable(id)) {
-        return GraphError{
-            .next = Next::Garbled,
-            .status = response.status,
-            .message = "an answer about another subscription",
-            .uncertain = true
-        };
+        return garbled(response, "an answer about another subscription");
     }
     return subscription;
 }
@@ -66,7 +69,7 @@ std::string GraphClient::url(Api api, std::string_view id) const {
 }
 
 GraphResult<HttpResponse> GraphClient::send(
-    std::string_view operation, HttpRequest request, const std::stop_token& stop
+    std::string_view operation, HttpRequest request, const std::stop_token& stop, Asked asked
 ) {
     request.headers.emplace_back("Accept", "application/json");
     const std::string call_id = make_guid(parts_.random);
@@ -84,17 +87,31 @@ GraphResult<HttpResponse> GraphClient::send(
                 .next = aborted    ? Next::Aborted
                         : unusable ? Next::Garbled
                                    : Next::RetryLater,
-                .message = for_log(reply.error().detail),
+                .message = fmt::format(
+                    "{} (client-request-id {})", for_log(reply.error().detail), call_id
+                ),
                 .uncertain = true
             };
         }
         parts_.metrics.graph_request(operation, reply->status);
+        if (!reply->header("request-id"))
+            reply->headers.emplace_back("request-id", "none; client-request-id " + call_id);
         if (reply->status >= 200 && reply->status < 300) return std::move(*reply);
-        if (reply->status == 401) {
-            parts_.tokens.drop(*token);
+        const auto claims = claims_challenge(*reply);
+        if (reply->status == 401 || (reply->status == 403 && claims)) {
+            parts_.tokens.drop(*token, claims.value_or(""));
             if (attempt == 1) continue;
         }
-        GraphError error = read_error(*reply, parts_.clock.system_now());
+        const SystemTime now = parts_.clock.system_now();
+        GraphError error =
+            asked == Asked::Page ? read_data_error(*reply, base_, now) : read_error(*reply, now);
+        if (claims) {
+            error.next = Next::Credentials;
+            error.message =
+                "Graph asks for claims that the identity platform did not put into the "
+                "token (conditional access): " +
+                error.message;
+        }
         if (error.next == Next::Throttled) parts_.metrics.graph_throttled();
         log().debug(
             "graph said no: operation={} client-request-id={} {}", operation, call_id,
@@ -102,6 +119,52 @@ GraphResult<HttpResponse> GraphClient::send(
         );
         return error;
     }
+}
+
+GraphResult<HttpResponse> GraphClient::send(
+    const DataRequest& request, const std::string& url, const std::stop_token& stop, Asked asked
+) {
+    HttpRequest get;
+    get.url = url;
+    if (!request.prefer.empty())
+        get.headers.emplace_back("Prefer", fmt::format("{}", fmt::join(request.prefer, ", ")));
+    return send(request.operation, std::move(get), stop, asked);
+}
+
+GraphResult<std::string> GraphClient::url(const DataRequest& request) const {
+    const std::string_view target = request.target;
+    if (same_letters(target.substr(0, 8), "https://") ||
+        same_letters(target.substr(0, 7), "http://")) {
+        if (is_own_link(target, base_)) return request.target;
+        return GraphError{
+            .next = Next::Garbled,
+            .message =
+                fmt::format("a link that leads elsewhere ({}): not followed", host_of(target))
+        };
+    }
+    std::string text = base_ + (request.api == Api::Beta ? "/beta/" : "/v1.0/");
+    text += encode_for_line(target.starts_with('/') ? target.substr(1) : target);
+    if (is_own_link(text, base_)) return text;
+    return GraphError{
+        .next = Next::Refused,
+        .message = fmt::format("{} is no path of Graph's", for_log(target, 100))
+    };
+}
+
+GraphResult<DataPage> GraphClient::page(const DataRequest& request, std::stop_token stop) {
+    const auto at = url(request);
+    if (!at) return at.error();
+    const auto reply = send(request, *at, stop, Asked::Page);
+    if (!reply) return reply.error();
+    return read_data_page(*reply, base_, *at);
+}
+
+GraphResult<json::object> GraphClient::object(const DataRequest& request, std::stop_token stop) {
+    const auto at = url(request);
+    if (!at) return at.error();
+    const auto reply = send(request, *at, stop, Asked::Object);
+    if (!reply) return reply.error();
+    return read_object(*reply);
 }
 
 GraphResult<GraphSubscription> GraphClient::create(
@@ -114,6 +177,7 @@ GraphResult<GraphSubscription> GraphClient::create(
     body["resource"] = request.resource;
     body["expirationDateTime"] = expiry_text(request.expires_at);
     body["clientState"] = request.client_state.reveal();
+    if (!request.query_options.empty()) body["notificationQueryOptions"] = request.query_options;
     if (!request.query_options.empty()) body["notificationQueryOptions"] = request.query_options;
     HttpRequest post;
     post.method = "POST";
@@ -150,7 +214,7 @@ GraphResult<ListPage> GraphClient::list_page(
     if (!reply) return reply.error();
     auto read = read_page(*reply);
     if (!read) return read.error();
-    if (!read->next_link.empty() && !is_own_link(read->next_link, base_)) {
+    if (!read->next_link.empty() && !is_list_link(read->next_link, base_)) {
         return GraphError{
             .next = Next::Garbled,
             .status = reply->status,
@@ -220,6 +284,16 @@ GraphResult<std::monostate> GraphClient::remove(
     const auto reply = send("delete", std::move(request), stop);
     if (!reply && reply.error().next != Next::NotFound) return reply.error();
     return std::monostate{};
+}
+
+HttpClientOptions http_options(const Tenant& tenant, std::chrono::milliseconds request_timeout) {
+    HttpClientOptions options;
+    options.timeout = request_timeout;
+    options.connect_timeout = std::min(options.connect_timeout, request_timeout);
+    options.ca_file = tenant.cloud.ca_file;
+    options.user_agent = std::string("graphhook/") + GRAPHHOOK_VERSION;
+    options.max_idle_connections = static_cast<long>(tenant.requests + tenant.sweeps);
+    return options;
 }
 
 }  // namespace graphhook::subscriptions

@@ -4,21 +4,21 @@
 #include "core/http_client.hpp"
 #include "subscriptions/credentials/token_source.hpp"
 #include "subscriptions/graph/graph.hpp"
+#include "subscriptions/graph/graph_data.hpp"
 #include "subscriptions/metrics.hpp"
+#include "subscriptions/options.hpp"
 
-#include <boost/json/object.hpp>
-
-#include <functional>
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 namespace graphhook::subscriptions {
 
-/// `n` bytes from a good generator, as lower-case hex: core's `random_hex`, or a test's.
-using RandomHex = std::function<std::string(std::size_t)>;
-
-/// Graph over HTTP. What it is given must outlive it.
-class GraphClient final : public Graph {
+/// Graph over HTTP. What it is given must outlive it. Threads: any, several at once: each request
+/// under way has a connection of its own, and those that are idle are reused.
+class GraphClient final : public Graph, public GraphData {
   public:
     struct Parts {
         HttpClient& http;
@@ -55,18 +55,38 @@ class GraphClient final : public Graph {
         Api api, const std::string& id, std::stop_token stop
     ) override;
 
+    [[nodiscard]] GraphResult<DataPage> page(const DataRequest& request, std::stop_token stop)
+        override;
+    [[nodiscard]] GraphResult<boost::json::object> object(
+        const DataRequest& request, std::stop_token stop
+    ) override;
+
   private:
     [[nodiscard]] std::string url(Api api, std::string_view id = {}) const;
     GraphResult<GraphSubscription> patch(
         Api api, const std::string& id, const boost::json::object& body, const std::stop_token& stop
     );
-    /// A reply of 2xx, or what went wrong. One more try with a new token after a 401.
+    enum class Asked : std::uint8_t { Subscriptions, Object, Page };
+    /// A reply of 2xx, or what went wrong. One more try with a new token after a 401, or after a
+    /// 403 that is a claims challenge.
     GraphResult<HttpResponse> send(
-        std::string_view operation, HttpRequest request, const std::stop_token& stop
+        std::string_view operation, HttpRequest request, const std::stop_token& stop,
+        Asked asked = Asked::Subscriptions
     );
+    GraphResult<HttpResponse> send(
+        const DataRequest& request, const std::string& url, const std::stop_token& stop, Asked asked
+    );
+    /// Where a data request goes; Next::Garbled: a link that leads elsewhere.
+    [[nodiscard]] GraphResult<std::string> url(const DataRequest& request) const;
 
     const std::string base_;
     Parts parts_;
 };
+
+/// How the HTTP client of one tenant is to be: room for all its requests under way at once, and the
+/// authorities of its cloud. Long answers (more than 16 MiB) are refused.
+[[nodiscard]] HttpClientOptions http_options(
+    const Tenant& tenant, std::chrono::milliseconds request_timeout
+);
 
 }  // namespace graphhook::subscriptions

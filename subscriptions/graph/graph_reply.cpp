@@ -5,7 +5,6 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <boost/url/parse.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -100,11 +99,22 @@ std::optional<std::chrono::minutes> named_limit(std::string_view message) {
     return std::chrono::minutes(number);
 }
 
+/// Codes for "this delta token is no longer good" (protocol: codes of Graph's error page, and those
+/// of drives).
+bool is_resync(std::string_view low_code) {
+    constexpr auto kCodes = std::to_array<std::string_view>(
+        {"syncstatenotfound", "syncstateinvalid", "resyncrequired", "resyncchangesapplydifferences",
+         "resyncchangesuploaddifferences", "resyncapplydifferences", "resyncuploaddifferences"}
+    );
+    return std::ranges::find(kCodes, low_code) != kCodes.end();
+}
+
 Next next_of(const GraphError& error) {
     const std::string code = lower(error.code);
     const std::string message = lower(error.message);
     const int status = error.status;
     if (status == 401) return Next::Credentials;
+    if (status >= 400 && status < 500 && is_resync(code)) return Next::Resync;
     if (status == 404 || status == 410) return Next::NotFound;
     if (status == 409) return Next::Conflict;
     if (status == 429 || code == "toomanyrequests" || code == "activitylimitreached")
@@ -124,16 +134,6 @@ Next next_of(const GraphError& error) {
     return Next::Refused;
 }
 
-GraphError garbled(const HttpResponse& response, std::string message) {
-    GraphError error;
-    error.next = Next::Garbled;
-    error.status = response.status;
-    error.message = std::move(message);
-    error.request_id = for_log(response.header("request-id").value_or(""), 80);
-    error.uncertain = true;
-    return error;
-}
-
 GraphResult<GraphSubscription> subscription_of(
     const json::value& value, const HttpResponse& response
 ) {
@@ -145,6 +145,7 @@ GraphResult<GraphSubscription> subscription_of(
     subscription.changes = text_of(object, "changeType");
     subscription.notification_url = text_of(object, "notificationUrl");
     subscription.lifecycle_url = text_of(object, "lifecycleNotificationUrl");
+    subscription.application_id = text_of(object, "applicationId");
     if (subscription.id.empty() || subscription.id.size() > 128)
         return garbled(response, "a subscription without a usable id");
     if (subscription.resource.empty())
@@ -158,6 +159,16 @@ GraphResult<GraphSubscription> subscription_of(
 }
 
 }  // namespace
+
+GraphError garbled(const HttpResponse& response, std::string message) {
+    GraphError error;
+    error.next = Next::Garbled;
+    error.status = response.status;
+    error.message = std::move(message);
+    error.request_id = for_log(response.header("request-id").value_or(""), 80);
+    error.uncertain = true;
+    return error;
+}
 
 std::string_view to_string(Next next) noexcept {
     switch (next) {
@@ -253,20 +264,6 @@ GraphResult<ListPage> read_page(const HttpResponse& response) {
     }
     page.next_link = text_of(document->get_object(), "@odata.nextLink");
     return page;
-}
-
-bool is_own_link(std::string_view link, std::string_view base) {
-    const auto target = boost::urls::parse_uri(link);
-    const auto own = boost::urls::parse_uri(base);
-    if (!target || !own || target->has_userinfo()) return false;
-    const auto port = [](const boost::urls::url_view& url) -> unsigned {
-        if (url.has_port() && url.port_number() != 0) return url.port_number();
-        return lower(url.scheme()) == "https" ? 443U : 80U;
-    };
-    if (lower(target->scheme()) != lower(own->scheme())) return false;
-    if (lower(target->host()) != lower(own->host()) || port(*target) != port(*own)) return false;
-    const std::string path = target->path();
-    return path == "/v1.0/subscriptions" || path == "/beta/subscriptions";
 }
 
 }  // namespace graphhook::subscriptions
