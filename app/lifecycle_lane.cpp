@@ -3,6 +3,9 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include <map>
+#include <utility>
+
 namespace graphhook::app {
 namespace {
 
@@ -16,15 +19,39 @@ std::string subscription_of(const std::string& item) {
     return id != nullptr && id->is_string() ? std::string(id->as_string()) : std::string();
 }
 
+bool is_signal(const handlers::Delivery& delivery) {
+    return store::is_signal(
+        {.lane = delivery.lifecycle ? store::Lane::Lifecycle : store::Lane::Change,
+         .change = delivery.change}
+    );
+}
+
 }  // namespace
+
+handlers::Outcome LifecycleLane::tell(const std::string& name, const std::string& graph_id) const {
+    const auto taken = signal_(name, graph_id);
+    if (taken || taken.error().code == Errc::NotFound) return handlers::Outcome::done();
+    return handlers::Outcome::retry_target(
+        "the subscriptions could not take it: " + to_string(taken.error())
+    );
+}
 
 std::vector<handlers::Outcome> LifecycleLane::handle(
     std::span<const handlers::Delivery> batch, std::stop_token /*stop*/
 ) {
     std::vector<handlers::Outcome> outcomes;
+    std::map<std::pair<std::string, std::string>, handlers::Outcome> told;
     for (const auto& delivery : batch) {
+        std::string graph_id = subscription_of(delivery.item);
+        if (is_signal(delivery)) {
+            const std::pair key(delivery.subscription, std::move(graph_id));
+            auto found = told.find(key);
+            if (found == told.end()) found = told.emplace(key, tell(key.first, key.second)).first;
+            outcomes.push_back(found->second);
+            continue;
+        }
         take_({
-            .graph_id = subscription_of(delivery.item),
+            .graph_id = std::move(graph_id),
             .name = delivery.subscription,
             .event = delivery.change,
             .received_at = delivery.received_at,

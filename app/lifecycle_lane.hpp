@@ -1,21 +1,35 @@
 #pragma once
 
+#include "core/error.hpp"
 #include "handlers/handler.hpp"
 #include "store/notification.hpp"
 #include "subscriptions/plan/lifecycle.hpp"
 
 #include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace graphhook::app {
 
-/// Where lifecycle notifications end: a handler that tells the subscriptions. It has a lane of its
-/// own, so they are never behind a backlog of changes.
+/// Where lifecycle notifications and signals end: a handler that tells the subscriptions. It has a
+/// lane of its own, so they are never behind a backlog of changes.
+///
+/// A signal (see store::is_signal) is done once the subscriptions have made it durable; several of
+/// one subscription in a batch are told once. Their error is no fault of the item: it is told
+/// again.
 class LifecycleLane final : public handlers::Handler {
   public:
     static constexpr const char* kName = "lifecycle";
     using Take = std::function<void(const subscriptions::LifecycleEvent&)>;
 
-    explicit LifecycleLane(Take take) : take_(std::move(take)) {}
+    /// Configured name, and Graph's id of its subscription. Errc::NotFound: nobody looks at that
+    /// any more, and so there is nothing to do.
+    using Signal =
+        std::function<Result<std::monostate>(const std::string& name, const std::string& graph_id)>;
+
+    LifecycleLane(Take take, Signal signal) : take_(std::move(take)), signal_(std::move(signal)) {}
 
     [[nodiscard]] std::size_t batch_limit() const override { return 64; }
     [[nodiscard]] std::vector<handlers::Outcome> handle(
@@ -27,7 +41,11 @@ class LifecycleLane final : public handlers::Handler {
     }
 
   private:
+    [[nodiscard]] handlers::Outcome tell(const std::string& name, const std::string& graph_id)
+        const;
+
     Take take_;
+    Signal signal_;
 };
 
 }  // namespace graphhook::app

@@ -60,6 +60,7 @@ void append_envelope(std::string& out, const Delivery& delivery) {
     out += std::to_string(delivery.attempt);
     out += delivery.replayed ? R"(,"replayed":true)" : R"(,"replayed":false)";
     out += delivery.lifecycle ? R"(,"lifecycle":true)" : R"(,"lifecycle":false)";
+    append_member(out, "source", delivery.source);
     append_member(out, "subscription", delivery.subscription);
     append_member(out, "tenant", delivery.tenant);
     append_member(out, "kind", delivery.kind);

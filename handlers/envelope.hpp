@@ -11,8 +11,9 @@ namespace graphhook::handlers {
 void append_json_string(std::string& out, std::string_view text);
 
 /// Appends the delivery as one JSON object on one line, without the newline: what `file` writes and
-/// `http` posts. Members, in this order: id, attempt, replayed, lifecycle, subscription, tenant,
-/// kind, change, resource, received_at, item (the JSON that Graph sent, without its clientState).
+/// `http` posts. Members, in this order: id, attempt, replayed, lifecycle, source, subscription,
+/// tenant, kind, change, resource, received_at, item (the JSON that Graph sent, without its
+/// clientState).
 void append_envelope(std::string& out, const Delivery& delivery);
 
 /// How every line of append_envelope begins.

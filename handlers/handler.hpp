@@ -20,11 +20,14 @@ struct Delivery {
     std::uint32_t attempt = 1;  ///< From 1.
     bool replayed = false;      ///< An operator asked for it again.
     bool lifecycle = false;     ///< `change` is then the lifecycle event.
-    std::string subscription;   ///< Configured name.
-    std::string tenant;         ///< Configured name.
-    std::string kind;           ///< "message", "event", "contact", "drive", …
-    std::string change;         ///< "created", "updated", "deleted", …
-    std::string resource;       ///< As Graph sent it.
+    /// How we learned of it: "notification" (Graph told us), "sweep" (Graph was asked again, and
+    /// had not told us), "poll" (Graph is asked regularly, as it tells nobody).
+    std::string source = "notification";
+    std::string subscription;  ///< Configured name.
+    std::string tenant;        ///< Configured name.
+    std::string kind;          ///< "message", "event", "contact", "drive", …
+    std::string change;        ///< "created", "updated", "deleted", …
+    std::string resource;      ///< As Graph sent it.
     std::chrono::sys_time<std::chrono::microseconds> received_at;
     std::string item;  ///< The item as JSON, without its clientState.
 };

@@ -28,7 +28,8 @@ bool lets_word_through(const std::vector<std::string>& words, const std::string&
 }  // namespace
 
 bool matches(const Route& route, const store::Stream& stream) {
-    return route.lifecycle == (stream.lane == store::Lane::Lifecycle) &&
+    return !store::is_signal(stream) &&
+           route.lifecycle == (stream.lane == store::Lane::Lifecycle) &&
            lets_name_through(route.subscriptions, stream.subscription) &&
            lets_name_through(route.tenants, stream.tenant) &&
            lets_word_through(route.kinds, stream.kind) &&

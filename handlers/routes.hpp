@@ -11,8 +11,9 @@ namespace graphhook::handlers {
 
 /// Whether a route lets notifications of this stream through: every list that is not empty contains
 /// the stream's value. Lifecycle notifications need `lifecycle: true`, which in turn lets nothing
-/// else through; `changes` are then lifecycle events. Changes, events and kinds are compared
-/// without regard to case, configured names exactly.
+/// else through; `changes` are then lifecycle events. Signals (changes on the lane of lifecycle
+/// notifications) are the subscriptions' own, and no route lets them through. Changes, events and
+/// kinds are compared without regard to case, configured names exactly.
 [[nodiscard]] bool matches(const Route& route, const store::Stream& stream);
 
 /// What a handler accepts: all changes (not the lifecycle notifications) of the subscriptions that

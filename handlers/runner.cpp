@@ -20,6 +20,7 @@ Delivery convert(store::Delivery&& from) {
     to.attempt = from.attempt;
     to.replayed = from.replayed;
     to.lifecycle = from.stream->lane == store::Lane::Lifecycle;
+    to.source = store::to_string(from.stream->source);
     to.subscription = from.stream->subscription;
     to.tenant = from.stream->tenant;
     to.kind = from.stream->kind;

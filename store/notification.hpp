@@ -24,7 +24,9 @@ enum class Source : std::uint8_t {
     Poll,          ///< Graph is asked regularly, as it tells nobody.
 };
 /// "notification", "sweep", "poll"
-std::string_view to_string(Source source) noexcept;
+[[nodiscard]] constexpr std::string_view to_string(Source source) noexcept {
+    return source == Source::Sweep ? "sweep" : source == Source::Poll ? "poll" : "notification";
+}
 
 /// A notification's number: ascending in order of acceptance, never reused. Shown to users as a
 /// plain decimal.
@@ -48,7 +50,10 @@ struct Stream {
 };
 /// A change on the lane of lifecycle notifications, which is for the subscriptions alone (see
 /// Sync::Signal in store/subscription.hpp).
-[[nodiscard]] bool is_signal(const Stream& stream) noexcept;
+[[nodiscard]] inline bool is_signal(const Stream& stream) noexcept {
+    return stream.lane == Lane::Lifecycle &&
+           (stream.change == "created" || stream.change == "updated" || stream.change == "deleted");
+}
 using StreamPtr = std::shared_ptr<const Stream>;
 
 /// An item of a POST, known and stripped, as intake hands it over.

@@ -33,6 +33,7 @@ class LogHandlerTest : public ::testing::Test {
         batch[0].item = R"({"subject":"hello"})";
         batch[1].id = "8";
         batch[1].lifecycle = batch[1].replayed = true;
+        batch[1].source = "sweep";
         const auto outcomes = handler.handle(batch, {});
         EXPECT_EQ(outcomes.size(), 2U);
         EXPECT_EQ(outcomes[1].kind, Outcome::Kind::Done);
@@ -43,8 +44,12 @@ class LogHandlerTest : public ::testing::Test {
 TEST_F(LogHandlerTest, OneLineForEachDeliveryAndTheItemOnlyWhenAskedFor) {
     const auto text = lines({});
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
-    EXPECT_THAT(text, HasSubstr("delivery id=7 attempt=1 subscription=support-inbox"));
-    EXPECT_THAT(text, HasSubstr("delivery id=8 attempt=1 replayed=true lifecycle=true"));
+    EXPECT_THAT(
+        text, HasSubstr("delivery id=7 attempt=1 source=notification subscription=support-inbox")
+    );
+    EXPECT_THAT(
+        text, HasSubstr("delivery id=8 attempt=1 replayed=true lifecycle=true source=sweep")
+    );
     EXPECT_THAT(text, HasSubstr(R"(resource=users/1/messages/\x0a2)"));
     EXPECT_THAT(text, Not(HasSubstr("hello")));
     EXPECT_THAT(lines({.item = true}), HasSubstr(R"(item={"subject":"hello"})"));

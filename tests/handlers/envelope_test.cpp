@@ -29,7 +29,8 @@ TEST(EnvelopeTest, IsOneObjectWithItsMembersInOrder) {
     append_envelope(line, example());
     EXPECT_EQ(
         line,
-        R"({"id":"4711","attempt":2,"replayed":false,"lifecycle":false,"subscription":"support-inbox",)"
+        R"({"id":"4711","attempt":2,"replayed":false,"lifecycle":false,"source":"notification",)"
+        R"("subscription":"support-inbox",)"
         R"("tenant":"contoso","kind":"message","change":"created","resource":"users/1/messages/2",)"
         R"("received_at":"2026-11-21T08:00:00.001500Z","item":{"changeType":"created"}})"
     );
@@ -49,6 +50,14 @@ TEST(EnvelopeTest, StaysOneLineWhateverIsInIt) {
     EXPECT_EQ(read.at("item").at("text").as_string(), "two\nlines");
     EXPECT_TRUE(read.at("replayed").as_bool());
     EXPECT_TRUE(read.at("lifecycle").as_bool());
+}
+
+TEST(EnvelopeTest, SaysHowWeLearnedOfIt) {
+    auto delivery = example();
+    delivery.source = "sweep";
+    std::string line;
+    append_envelope(line, delivery);
+    EXPECT_EQ(json::parse(line).at("source").as_string(), "sweep");
 }
 
 TEST(EnvelopeTest, NoItemIsNull) {

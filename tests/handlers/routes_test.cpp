@@ -70,6 +70,22 @@ TEST(RoutesTest, LifecycleNotificationsComeOnlyWithARouteThatAsksForThem) {
     EXPECT_FALSE(matches(removed, lifecycle("missed")));
 }
 
+TEST(RoutesTest, SignalsAreTheSubscriptionsOwnAndComeToNoHandler) {
+    const auto accepts = make_accepts({"support-inbox"}, {{.lifecycle = true}, {}});
+    for (const auto* change : {"created", "updated", "deleted"}) {
+        EXPECT_FALSE(accepts(lifecycle(change))) << change;
+    }
+    EXPECT_TRUE(accepts(lifecycle("missed")));
+    EXPECT_TRUE(accepts(lifecycle("somethingnew")));
+}
+
+TEST(RoutesTest, WhatASweepFoundIsRoutedLikeANotification) {
+    auto found = inbox();
+    found.source = store::Source::Sweep;
+    EXPECT_TRUE(make_accepts({"support-inbox"}, {})(found));
+    EXPECT_TRUE(matches(Route{.changes = {"created"}}, found));
+}
+
 TEST(RoutesTest, NamingAndRoutesAddUp) {
     const auto accepts = make_accepts({"sales"}, {{.kinds = {"event"}}, {.lifecycle = true}});
     EXPECT_FALSE(accepts(inbox()));
