@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace graphhook {
@@ -22,7 +23,15 @@ void WorkPool::run(Work work) {
         wake_.notify_one();
         return;
     }
-    threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+    try {
+        threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+    } catch (const std::system_error& error) {
+        if (threads_.empty()) {
+            waiting_.pop_back();
+            throw;
+        }
+        log().warn("no thread for more work at once: {}", error.what());
+    }
 }
 
 std::size_t WorkPool::free() const {
@@ -38,13 +47,15 @@ void WorkPool::wait_idle() {
 
 void WorkPool::stop() {
     std::vector<std::jthread> threads;
+    std::deque<Work> dropped;
     {
         const std::lock_guard lock(mutex_);
         stopped_ = true;
-        waiting_.clear();
+        dropped.swap(waiting_);
         threads.swap(threads_);
     }
     for (auto& thread : threads) thread.request_stop();
+    dropped.clear();  // without the lock: what it holds may ask us something at its end
     threads.clear();  // joins
     idle_.notify_all();
 }

@@ -26,12 +26,15 @@ class WorkPool {
     WorkPool& operator=(const WorkPool&) = delete;
 
     /// An exception out of `work` is logged and goes no further. After `stop` nothing is taken.
+    /// Where the system has no thread to give, work waits for those there are; throws
+    /// std::system_error where there are none.
     void run(Work work);
     /// How many more would start at once.
     [[nodiscard]] std::size_t free() const;
     /// Waits until nothing runs and nothing waits.
     void wait_idle();
-    /// Asks what runs to end, drops what waits, and waits for the threads.
+    /// Asks what runs to end, drops what waits, and waits for the threads: not to be called from
+    /// work, nor by two at once.
     void stop();
 
   private:
