@@ -44,10 +44,11 @@ constexpr std::array<Limits, 5> kLimits{{
 }};
 constexpr Rate kMailbox(10'000, 10min);
 
-/// When a call may begin; not after `now`: it may now.
-SteadyTime allowed_at(SteadyTime next, const Rate& rate, SteadyTime now) {
-    // Never further ahead than a full burst makes it, unless the clock went back.
-    return std::min(next, now + rate.ahead + rate.distance) - rate.ahead;
+/// When a call may begin; not after `now`: it may now. `next` is never further ahead than a full
+/// burst makes it, unless the clock went back: then it is taken back too.
+SteadyTime allowed_at(SteadyTime& next, const Rate& rate, SteadyTime now) {
+    next = std::min(next, now + rate.ahead + rate.distance);
+    return next - rate.ahead;
 }
 
 SteadyTime counted(SteadyTime next, const Rate& rate, SteadyTime now) {

@@ -19,8 +19,10 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-/// Changes told within this are read together.
+/// Changes told within this are read together; and where reading takes long, within this many times
+/// as long, so that a large collection is not read without end.
 constexpr milliseconds kDebounce = 1min;
+constexpr int kDebounceTimes = 10;
 /// A reading that was cut off goes on at the page where it was, until it is this old: Graph's links
 /// to next pages do not live for ever.
 constexpr milliseconds kOldReading = 30min;
@@ -75,6 +77,7 @@ struct Expander::Impl {
         SystemTime next_at;
         SystemTime graph_says;  ///< Not before, by Retry-After.
         std::optional<SystemTime> began_at;
+        milliseconds took{0};                ///< The last, from its beginning to its end.
         std::optional<SystemTime> again_at;  ///< Wanted while it was being read.
         std::optional<SystemTime> expanded_at;
         std::optional<Reading> reading;  ///< Cut off, to be gone on with.
@@ -150,7 +153,10 @@ bool Expander::want(const std::string& name, bool at_once) {
         Impl::Template& one = found->second;
         const SystemTime now = impl_->parts.clock.system_now();
         SystemTime at = now;
-        if (!at_once && one.began_at) at = std::max<SystemTime>(now, *one.began_at + kDebounce);
+        if (!at_once && one.began_at) {
+            const auto apart = std::max<milliseconds>(kDebounce, one.took * kDebounceTimes);
+            at = std::max<SystemTime>(now, *one.began_at + std::min(apart, impl_->expand_every));
+        }
         if (at_once) impl_->tenant_until = SystemTime{};
         if (one.running) {
             one.again_at = std::min(one.again_at.value_or(at), at);
@@ -305,6 +311,7 @@ void Expander::Impl::completed(Reading reading) {
         return;
     }
     one->expanded_at = reading.began_at;
+    one->took = std::chrono::duration_cast<milliseconds>(now - reading.began_at);
     one->elements = elements;
     one->skipped = skipped;
     one->failures = 0;
