@@ -23,6 +23,8 @@ using std::chrono::milliseconds;
 /// as long, so that a large collection is not read without end.
 constexpr milliseconds kDebounce = 1min;
 constexpr int kDebounceTimes = 10;
+/// Whatever the configuration says: from one reading to the next.
+constexpr milliseconds kShortest = 1s;
 /// A reading that was cut off goes on at the page where it was, until it is this old: Graph's links
 /// to next pages do not live for ever.
 constexpr milliseconds kOldReading = 30min;
@@ -122,7 +124,7 @@ void Expander::set_options(const SubscriptionsOptions& options) {
     {
         const std::lock_guard lock(impl_->mutex);
         const SystemTime now = impl_->parts.clock.system_now();
-        impl_->expand_every = std::max<milliseconds>(options.expand_every, kDebounce);
+        impl_->expand_every = std::max<milliseconds>(options.expand_every, kShortest);
         std::map<std::string, Impl::Template> kept;
         for (const auto& entry : options.wanted) {
             if (!entry.is_template() || entry.tenant != impl_->tenant.name) continue;
@@ -318,7 +320,8 @@ void Expander::Impl::completed(Reading reading) {
     one->last_error.clear();
     one->graph_says = SystemTime{};
     one->next_at = std::max<SystemTime>(
-        reading.began_at + scaled(expand_every, 0.9 + 0.2 * spread(name, one->run)), now + kDebounce
+        reading.began_at + scaled(expand_every, 0.9 + 0.2 * spread(name, one->run)),
+        now + std::min(kDebounce, expand_every / 2)
     );
     if (again) one->next_at = std::min(one->next_at, std::max(*again, now));
 }

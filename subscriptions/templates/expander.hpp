@@ -42,8 +42,14 @@ struct TemplateStatus {
 };
 
 /// Reads the collections that one tenant's templates stand for: at the start, every
-/// `expand_every`, and soon after a change of the collection was told (at most once a minute). What
-/// can not be read to its end changes nothing.
+/// `expand_every`, and soon after a change of the collection was told (at most once a minute, and
+/// less often where reading takes longer than six seconds). What can not be read to its end changes
+/// nothing.
+///
+/// A page that fails is asked for again: as Graph's Retry-After says; where Graph is out of reach,
+/// after 1 to 60 s; where it declines, after a minute up to an hour. After throttling and the like
+/// the reading goes on at that page, for up to 30 minutes; after anything else it begins anew. What
+/// every request of the tenant would meet holds all of its templates.
 ///
 /// Threads: `step` from one thread at a time, never blocked by Graph; everything else from any.
 class Expander {
@@ -77,14 +83,18 @@ class Expander {
 };
 
 /// `resource` with {id} and {userPrincipalName} filled in, each percent-encoded as a path segment
-/// needs it. Errc::BadInput: a variable that the element does not have. Pure.
+/// needs it. A name that begins with a GUID becomes "AAD-UPN:…" where the resource lies in a
+/// mailbox, as Outlook wants it. Errc::BadInput: a variable that there is not, or one that the
+/// element does not have or that does not fit into a path. Pure.
 [[nodiscard]] Result<std::string> render(
     const std::string& resource, const std::string& id, const std::string& user_principal_name
 );
 
 /// The subscription that tells when a template's collection changes, for element kCollection: same
-/// tenant, resource and changes as Graph takes them. Nothing: Graph has none for such a collection,
-/// so only reading it again helps. Pure.
+/// name and tenant, resource and changes (updated, deleted) as Graph takes them, no handlers. For
+/// `users`, `groups`, and `members` or `transitiveMembers` of a group, where those of groups within
+/// the group are not told. Nothing: Graph has none for such a collection. In both cases reading it
+/// again every `expand_every` finds the rest. Pure.
 [[nodiscard]] std::optional<WantedSubscription> collection_watch(const WantedSubscription& entry);
 
 }  // namespace graphhook::subscriptions
