@@ -62,6 +62,7 @@ class Trial {
             append({"d", "a"}, 40);
             lend(3, round);
             if (round % 3 == 1) subscribe(round);
+            if (round % 3 == 2) sweep(round);
             lend(8, round + 1);
             if (round % 4 == 3) {
                 clock_.advance(10min);
@@ -170,6 +171,43 @@ class Trial {
         if (erased) erased_[record.graph_id] = Word::Yes;
     }
 
+    /// State and watermarks tell of one round, or of none.
+    void sweep(int round) {
+        SyncChange change;
+        change.state.key = {"contoso", "inbox", "element"};
+        change.state.found = static_cast<std::uint64_t>(round);
+        change.erase_parts = true;
+        for (const char* part : {"", "a", "b"})
+            change.put.push_back({part, std::to_string(round), clock_.system_now(), false});
+        tried_ = round;
+        const auto changed = wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            store_->change_sync(change, std::move(done));
+        });
+        note(changed);
+        if (changed) swept_ = round;
+    }
+
+    void verify_sweep() {
+        const auto states =
+            wait_for<std::vector<SyncState>>([&](Completion<std::vector<SyncState>> done) {
+                store_->sync_states(std::move(done));
+            });
+        ASSERT_TRUE(states.has_value());
+        EXPECT_LE(states->size(), 1u);
+        if (swept_ != 0) EXPECT_EQ(states->size(), 1u) << "a round was acknowledged and is lost";
+        if (states->empty()) return;
+        const auto found = static_cast<int>(states->front().found);
+        EXPECT_GE(found, swept_) << "a round was acknowledged and is lost";
+        EXPECT_LE(found, tried_);
+        const auto marks =
+            wait_for<std::vector<Watermark>>([&](Completion<std::vector<Watermark>> done) {
+                store_->watermarks({"contoso", "inbox", "element"}, std::move(done));
+            });
+        ASSERT_TRUE(marks.has_value());
+        EXPECT_EQ(marks->size(), 3u);
+        for (const auto& mark : *marks) EXPECT_EQ(mark.link, std::to_string(found));
+    }
+
     void replay_dead() {
         for (auto& [name, fate] : fates_) {
             if (fate.dead != Word::No) fate.dead = Word::Maybe;
@@ -247,6 +285,7 @@ class Trial {
             if (word == Word::Yes && erased == Word::No) EXPECT_TRUE(known) << id;
             if (erased == Word::Yes) EXPECT_FALSE(known) << id;
         }
+        verify_sweep();
         drain();
         close();
         check_file();
@@ -353,6 +392,8 @@ class Trial {
     std::map<std::string, Word> subscribed_, erased_;
     std::size_t calls_ = 0;
     int next_ = 0;
+    int tried_ = 0;  ///< The last sweep that was asked for, and the last acknowledged one.
+    int swept_ = 0;
 };
 
 bool full_run() {

@@ -4,8 +4,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace graphhook::store {
 namespace {
@@ -69,6 +72,8 @@ TEST_F(StoredSubscriptions, EveryFieldIsReadBackAsItWasWritten) {
     full.touched_at = in(1s);
     full.attempt_at = in(2s);
     full.forget_at = in(3s);
+    full.element = "87d349ed-44d7-43e1-9a83-5f2406dee5bd";
+    full.sync = Sync::Signal;
     full.failures = 7;
     full.last_error = "403";
     ASSERT_TRUE(call.put(full).has_value());
@@ -80,6 +85,8 @@ TEST_F(StoredSubscriptions, EveryFieldIsReadBackAsItWasWritten) {
     EXPECT_EQ(read.state, full.state);
     EXPECT_EQ(read.name, full.name);
     EXPECT_EQ(read.tenant, full.tenant);
+    EXPECT_EQ(read.element, full.element);
+    EXPECT_EQ(read.sync, full.sync);
     EXPECT_EQ(read.kind, full.kind);
     EXPECT_EQ(read.changes, full.changes);
     EXPECT_EQ(read.notification_url, full.notification_url);
@@ -161,6 +168,100 @@ TEST_F(StoredSubscriptions, OfTwoWithOneClientStateTheLivelierAnswers) {
     EXPECT_EQ(opened->known()->by_state(old.state_hash)->graph_id, "new");
     EXPECT_EQ((*call.ask({{"", old.state_hash}})).front()->graph_id, "new");
     EXPECT_EQ(opened->known()->by_id("OLD")->state, SubscriptionState::Retired);
+}
+
+TEST_F(StoredSubscriptions, AParkedOneIsKeptAndNobodyMayKnowOfIt) {
+    SubscriptionRecord parked = record("inbox", "id");
+    parked.state = SubscriptionState::Parked;
+    parked.last_error = "no mailbox";
+    parked.record = *call.put(parked);
+    const auto unknown = [&] {
+        EXPECT_EQ(opened->known()->by_id("id"), nullptr);
+        EXPECT_EQ(opened->known()->by_state(parked.state_hash), nullptr);
+        EXPECT_EQ(opened->known()->size(), 0u);
+        EXPECT_EQ((*call.ask({{"id", parked.state_hash}})).front(), nullptr);
+    };
+    unknown();
+    opened.reopen();
+    unknown();
+    ASSERT_THAT(*call.subscriptions(), SizeIs(1));
+    EXPECT_EQ(call.subscriptions()->front().state, SubscriptionState::Parked);
+    const auto looking = open_store_read_only(opened.options, clock, opened.metrics);
+    ASSERT_TRUE(looking.has_value());
+    EXPECT_EQ((*looking)->known()->size(), 0u);
+
+    SubscriptionRecord active = parked;
+    active.state = SubscriptionState::Active;
+    ASSERT_TRUE(call.put(active).has_value());
+    EXPECT_NE(opened->known()->by_id("id"), nullptr) << "tried again, and it works now";
+    ASSERT_TRUE(call.put(parked).has_value());
+    unknown();
+    EXPECT_TRUE(call.erase(parked.record).has_value());
+    EXPECT_THAT(*call.subscriptions(), SizeIs(0));
+}
+
+TEST_F(StoredSubscriptions, AParkedOneDoesNotHideALivelierOneOfTheSameClientState) {
+    SubscriptionRecord parked = record("inbox");
+    parked.state = SubscriptionState::Parked;
+    ASSERT_TRUE(call.put(record("inbox", "id")).has_value());
+    ASSERT_TRUE(call.put(parked).has_value());
+    EXPECT_EQ((*call.ask({{"", parked.state_hash}})).front()->graph_id, "id");
+    EXPECT_EQ(opened->known()->by_state(parked.state_hash)->graph_id, "id");
+}
+
+TEST_F(StoredSubscriptions, RecordsOfOneNameShareTheirStreams) {
+    for (int i = 0; i < 3; ++i) {
+        auto made = record("everyones-mail", "id" + std::to_string(i));
+        made.sync = i == 2 ? Sync::Signal : Sync::None;
+        ASSERT_TRUE(call.put(made).has_value());
+    }
+    for (const bool reopened : {false, true}) {
+        if (reopened) opened.reopen();
+        const auto known = opened->known();
+        EXPECT_EQ(known->by_id("id0")->family, known->by_id("id1")->family);
+        const auto signal = known->by_id("id2")->family;
+        EXPECT_NE(known->by_id("id0")->family, signal);
+        EXPECT_EQ(signal->updated->lane, Lane::Lifecycle);
+        EXPECT_EQ(known->by_id("id0")->family->updated->lane, Lane::Change);
+        EXPECT_EQ(signal->missed->lane, Lane::Lifecycle);
+    }
+}
+
+TEST_F(StoredSubscriptions, FamiliesThatNobodyHoldsAreLetGo) {
+    KnownFamilies families;
+    const auto kept = families.of("contoso", "kept", "message", Sync::None);
+    std::weak_ptr<const KnownFamily> first = families.of("contoso", "0", "message", Sync::None);
+    for (int i = 1; i < 3'000; ++i)
+        static_cast<void>(families.of("contoso", std::to_string(i), "message", Sync::None));
+    EXPECT_TRUE(first.expired());
+    EXPECT_EQ(families.of("contoso", "kept", "message", Sync::None), kept);
+}
+
+TEST_F(StoredSubscriptions, AThousandPutsAtOnceShareTheirCommits) {
+    constexpr int kMany = 1'000;
+    const auto commits = [this] {
+        for (const auto& family : opened.registry.Collect()) {
+            if (family.name == "graphhook_store_commit_duration_seconds")
+                return family.metric.front().histogram.sample_count;
+        }
+        return std::uint64_t{0};
+    };
+    const auto before = commits();
+    std::vector<std::future<bool>> done;
+    for (int i = 0; i < kMany; ++i) {
+        auto promise = std::make_shared<std::promise<bool>>();
+        done.push_back(promise->get_future());
+        opened->put_subscription(
+            record("s" + std::to_string(i), "id" + std::to_string(i)),
+            {nullptr,
+             [promise](const Result<std::int64_t>& put) { promise->set_value(put.has_value()); }}
+        );
+    }
+    for (auto& one : done) EXPECT_TRUE(one.get());
+    EXPECT_LT(commits() - before, std::uint64_t{kMany / 4});
+    EXPECT_EQ(opened->known()->size(), std::size_t{kMany});
+    opened.reopen();
+    EXPECT_EQ(opened->known()->size(), std::size_t{kMany});
 }
 
 TEST_F(StoredSubscriptions, APictureDoesNotChangeInTheHandsOfItsReader) {
