@@ -1,5 +1,6 @@
 #include "receiver/judge.hpp"
 
+#include "store/identity.hpp"
 #include "tests/receiver/fake_journal.hpp"
 
 #include <gtest/gtest.h>
@@ -19,6 +20,13 @@ class JudgeTest : public testing::Test {
             R"({"subscriptionId":")" + std::string(kSubscription) + R"(","clientState":")" +
             std::string(kState) + R"(",)" + members + "}"
         );
+    }
+    /// Of the subscription if it is swept, or only tells that something changed.
+    store::Item made(const std::string& members, store::Sync sync) {
+        auto record = known_record();
+        record.sync = sync;
+        picture_ = store::KnownSubscriptions({record});
+        return made(members);
     }
     store::Item made(const std::string& members) {
         auto one = ours(members);
@@ -113,6 +121,70 @@ TEST_F(JudgeTest, StreamComesFromTheKnownSubscription) {
     EXPECT_EQ(one.stream->lane, store::Lane::Change);
     EXPECT_EQ(one.body.find("example-secret"), std::string::npos);
     EXPECT_EQ(made(R"("changeType":"Moved")").stream->change, "moved");
+}
+
+TEST_F(JudgeTest, ItemOfASweptSubscriptionSaysWhichStateOfWhichObject) {
+    const auto version = [this](const std::string& members) {
+        return made(members, store::Sync::Versions).version;
+    };
+    const std::string data = R"("resource":"Users/a/Messages/B","resourceData":)";
+    const auto first =
+        version(R"("changeType":"updated",)" + data + R"({"id":"B","@odata.etag":"1"})");
+    ASSERT_TRUE(first.has_value());
+    EXPECT_EQ(*first, store::version_key("inbox", "B", "1", false)) << "as a sweep makes it";
+    EXPECT_EQ(
+        version(R"("changeType":"created",)" + data + R"({"id":"B","@odata.etag":"1"})"), first
+    ) << "the change does not matter";
+    EXPECT_NE(
+        version(R"("changeType":"updated",)" + data + R"({"id":"B","@odata.etag":"2"})"), first
+    );
+    EXPECT_EQ(
+        version(R"("changeType":"deleted",)" + data + R"({"id":"B"})"),
+        store::version_key("inbox", "B", "", true)
+    );
+    EXPECT_EQ(
+        version(R"("changeType":"Deleted",)" + data + R"({"id":"B","@odata.etag":"3"})"),
+        store::version_key("inbox", "B", "", true)
+    ) << "an etag of what is gone says nothing";
+}
+
+TEST_F(JudgeTest, WhatDoesNotSayWhichStateHasNoVersion) {
+    const std::string full =
+        R"("changeType":"updated","resource":"a","resourceData":{"id":"B","@odata.etag":"1"})";
+    EXPECT_TRUE(made(full, store::Sync::Versions).version.has_value());
+    EXPECT_EQ(made(full, store::Sync::None).version, std::nullopt) << "nobody asks for it";
+    EXPECT_EQ(made(full, store::Sync::Signal).version, std::nullopt);
+    for (const auto* members :
+         {R"("changeType":"updated","resource":"a","resourceData":{"id":"B"})",
+          R"("changeType":"updated","resource":"a","resourceData":{"@odata.etag":"1"})",
+          R"("changeType":"deleted","resource":"a")",
+          R"("lifecycleEvent":"missed","resource":"a","resourceData":{"id":"B","@odata.etag":"1"})"
+         }) {
+        EXPECT_EQ(made(members, store::Sync::Versions).version, std::nullopt) << members;
+    }
+}
+
+TEST_F(JudgeTest, SignalsGoToTheSubscriptionsOnTheLaneOfLifecycleNotifications) {
+    const auto one =
+        made(R"("changeType":"Updated","resource":"drives/b/root")", store::Sync::Signal);
+    EXPECT_EQ(one.stream->lane, store::Lane::Lifecycle);
+    EXPECT_EQ(one.stream->change, "updated");
+    EXPECT_TRUE(store::is_signal(*one.stream));
+    EXPECT_TRUE(one.fold.has_value()) << "many of them are one";
+    const auto event = made(R"("lifecycleEvent":"missed","resource":"a")", store::Sync::Signal);
+    EXPECT_EQ(event.stream->lane, store::Lane::Lifecycle);
+    EXPECT_EQ(event.stream->change, "missed");
+    EXPECT_FALSE(store::is_signal(*event.stream));
+    EXPECT_FALSE(store::is_signal(*made(R"("changeType":"updated")", store::Sync::None).stream));
+}
+
+TEST_F(JudgeTest, UsualChangesAndEventsShareOneStream) {
+    for (const auto* members :
+         {R"("changeType":"created")", R"("changeType":"deleted")",
+          R"("lifecycleEvent":"reauthorizationRequired")",
+          R"("lifecycleEvent":"subscriptionRemoved")"}) {
+        EXPECT_EQ(made(members).stream, made(members).stream) << members;
+    }
 }
 
 TEST_F(JudgeTest, LifecycleItemTakesItsOwnLane) {
