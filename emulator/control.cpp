@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/time_text.hpp"
+#include "emulator/identity/identity_control.hpp"
 #include "emulator/url.hpp"
 
 #include <boost/json/array.hpp>
@@ -76,7 +77,9 @@ Response Control::handle(const Request& request) {
     if (get && path == "/emulator/status") return status();
     if (get && path == "/emulator/subscriptions") return subscriptions(request);
     if (get && path == "/emulator/changes") return ledger(request);
-    if (get && path == "/emulator/faults") return ok({{"faults", it_.faults.to_json()}});
+    if (get && path == "/emulator/faults") return ok({{"faults", faults()}});
+    if (request.method != "POST" && is_identity_control(path))
+        return identity_control(it_.identity, request, {});
     constexpr std::string_view kJobs = "/emulator/jobs/";
     if (get && path.starts_with(kJobs)) {
         const auto id = path.substr(kJobs.size());
@@ -91,6 +94,7 @@ Response Control::handle(const Request& request) {
         return forget(path.substr(kSubscriptions.size()));
     if (request.method == "DELETE" && path == "/emulator/faults") {
         it_.faults.clear();
+        it_.identity.faults().clear();
         log().info("faults cleared");
         return ok({{"faults", boost::json::array{}}});
     }
@@ -103,6 +107,7 @@ Response Control::handle(const Request& request) {
     const auto body = boost::json::parse(request.body.empty() ? "{}" : request.body, error);
     if (error || !body.is_object())
         return refuse(400, "badInput", "the body must be a JSON object");
+    if (is_identity_control(path)) return identity_control(it_.identity, request, body.as_object());
     if (path == "/emulator/changes") return change(body.as_object());
     if (path == "/emulator/lifecycle") return lifecycle(body.as_object());
     if (path == "/emulator/faults") return set_fault(body.as_object());
@@ -115,7 +120,8 @@ Response Control::status() const {
     json["subscriptions"] = it_.registry.size();
     json["itemsWaiting"] = it_.outbox.waiting();
     json["ledgerEntries"] = it_.ledger.size();
-    json["faults"] = it_.faults.to_json();
+    json["faults"] = faults();
+    json["tokenRequests"] = it_.identity.counts().to_json();
     json["endpoints"] = it_.outbox.to_json(it_.clock.steady_now());
     return ok(json);
 }
@@ -223,13 +229,24 @@ Response Control::lifecycle(const boost::json::object& body) {
     return ok({{"sent", sent}, {"skipped", without_url}}, 202);
 }
 
+boost::json::array Control::faults() const {
+    auto all = it_.faults.to_json();
+    for (auto& fault : it_.identity.faults().to_json()) all.push_back(std::move(fault));
+    return all;
+}
+
 Response Control::set_fault(const boost::json::object& body) {
+    if (TokenFaults::knows(text(body, "fault"))) {
+        if (auto set = it_.identity.faults().set(body); !set) return refuse(set.error());
+        log().info("fault set fault={}", text(body, "fault"));
+        return ok({{"faults", faults()}});
+    }
     if (text(body, "fault") == "forget") return forget(text(body, "subscription"));
     auto fault = read_fault(body);
     if (!fault) return refuse(fault.error());
     it_.faults.set(fault->first, std::move(fault->second));
     log().info("fault set fault={}", to_string(fault->first));
-    return ok({{"faults", it_.faults.to_json()}});
+    return ok({{"faults", faults()}});
 }
 
 Response Control::forget(std::string_view id) {
@@ -243,6 +260,7 @@ Response Control::reset(const boost::json::object& body) {
     it_.outbox.clear();
     it_.ledger.clear();
     it_.faults.clear();
+    it_.identity.reset(flag(body, "keepSubscriptions"));
     it_.stats = Stats{};
     if (!flag(body, "keepSubscriptions")) it_.registry.clear();
     for (const auto& [sequence, subscription] : it_.registry.all()) {

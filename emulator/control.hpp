@@ -3,6 +3,7 @@
 #include "emulator/changes.hpp"
 #include "emulator/faults.hpp"
 #include "emulator/http.hpp"
+#include "emulator/identity/identity.hpp"
 #include "emulator/ledger.hpp"
 #include "emulator/outbox.hpp"
 #include "emulator/registry.hpp"
@@ -22,6 +23,7 @@ struct Controlled {
     Faults& faults;
     Stats& stats;
     Clock& clock;
+    Identity& identity;
     /// Called when there are changes to make.
     std::function<void()> pump;
 };
@@ -42,6 +44,7 @@ class Control {
     [[nodiscard]] Response ledger(const Request& request) const;
     [[nodiscard]] Response change(const boost::json::object& body);
     [[nodiscard]] Response lifecycle(const boost::json::object& body);
+    [[nodiscard]] boost::json::array faults() const;
     [[nodiscard]] Response set_fault(const boost::json::object& body);
     [[nodiscard]] Response forget(std::string_view id);
     [[nodiscard]] Response reset(const boost::json::object& body);

@@ -80,6 +80,20 @@ Server::Options server_options(const Options& options) {
     return made;
 }
 
+/// Plain HTTP, as the machine's own endpoint, and never off loopback.
+Server::Options managed_server_options(const Options& options) {
+    Server::Options made;
+    made.port = options.managed_identity_port.value_or(0);
+    made.connections = options.connections_in;
+    return made;
+}
+
+Response nothing_here() {
+    return json_response(
+        404, R"({"error":{"code":"ResourceNotFound","message":"There is nothing here."}})"
+    );
+}
+
 Error tls_error(std::string_view what, const boost::system::error_code& error) {
     return fail(Errc::Failed, fmt::format("{}: {}", what, error.message()));
 }
@@ -146,10 +160,7 @@ struct Emulator::Impl {
           io(1),
           server_tls(ssl::context::tls_server),
           client_tls(ssl::context::tls_client),
-          identity(
-              {options.client_secret, options.token_life, options.roles}, std::move(key), faults,
-              stats, clock
-          ),
+          identity(options.identity, std::move(key), stats, clock),
           registry(registry_limits(options)),
           ledger(options.ledger),
           outbox(
@@ -168,11 +179,16 @@ struct Emulator::Impl {
           prober(io, client_tls, stats, options.handshake_timeout),
           api(api_options(options), identity, registry, prober, faults, pauses, stats, clock),
           control(
-              {registry, outbox, changes, ledger, faults, stats, clock, [this] { start_pump(); }}
+              {registry, outbox, changes, ledger, faults, stats, clock, identity,
+               [this] { start_pump(); }}
           ),
           server(
               io, options.insecure_http ? nullptr : &server_tls, server_options(options),
               [this](Request request) { return handle(std::move(request)); }, clock
+          ),
+          managed_server(
+              io, nullptr, managed_server_options(options),
+              [this](Request request) { return handle_managed(std::move(request)); }, clock
           ),
           housekeeping(io),
           pump(io),
@@ -183,10 +199,15 @@ struct Emulator::Impl {
         if (GraphApi::serves(path)) co_return co_await api.handle(std::move(request));
         if (Control::serves(path)) co_return control.handle(request);
         auto response = identity.handle(request);
-        if (response) co_return std::move(*response);
-        co_return json_response(
-            404, R"({"error":{"code":"ResourceNotFound","message":"There is nothing here."}})"
-        );
+        if (!response) co_return nothing_here();
+        if (response->delay > std::chrono::milliseconds::zero())
+            co_await pauses.pause(response->delay);
+        co_return std::move(*response);
+    }
+    asio::awaitable<Response> handle_managed(Request request) {
+        auto response = identity.handle_managed(request);
+        if (!response) co_return nothing_here();
+        co_return std::move(*response);
     }
 
     void start_pump() {
@@ -243,6 +264,7 @@ struct Emulator::Impl {
         stopping = true;
         log().info("stopping");
         server.stop();
+        managed_server.stop();
         prober.stop();
         sender.stop();
         pauses.stop();
@@ -270,6 +292,7 @@ struct Emulator::Impl {
     GraphApi api;
     Control control;
     Server server;
+    Server managed_server;
     asio::steady_timer housekeeping;
     asio::steady_timer pump;
     asio::signal_set signals;
@@ -308,12 +331,19 @@ Result<std::unique_ptr<Emulator>> Emulator::open(Options options, Clock& clock) 
     if (auto set_up = set_up_client_tls(impl->client_tls, impl->options, authority); !set_up)
         return set_up.error();
     if (auto listening = impl->server.listen(); !listening) return listening.error();
+    if (impl->options.managed_identity_port) {
+        if (auto listening = impl->managed_server.listen(); !listening) return listening.error();
+    }
     impl->keep_house();
     return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }
 
 std::uint16_t Emulator::port() const noexcept {
     return impl_->server.port();
+}
+
+std::uint16_t Emulator::managed_identity_port() const noexcept {
+    return impl_->managed_server.port();
 }
 
 std::string Emulator::base_url() const {

@@ -22,6 +22,8 @@ class Emulator {
     Emulator& operator=(const Emulator&) = delete;
 
     [[nodiscard]] std::uint16_t port() const noexcept;
+    /// Where managed identities get their tokens; 0: nowhere.
+    [[nodiscard]] std::uint16_t managed_identity_port() const noexcept;
     /// "https://localhost:8443"
     [[nodiscard]] std::string base_url() const;
     /// Stop on SIGTERM and SIGINT, too. Before `run`.

@@ -255,9 +255,10 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
     auto faulty = fault();
     constexpr std::string_view kBearer = "Bearer ";
     const auto authorization = request.header("authorization");
-    std::optional<Caller> caller;
+    AccessTokens::Reading token;
     if (authorization.starts_with(kBearer))
-        caller = identity_.read_token(authorization.substr(kBearer.size()));
+        token = identity_.read_token(authorization.substr(kBearer.size()));
+    const auto& caller = token.caller;
     if (faulty) {
         ++stats_.faults_struck;
         response = std::move(*faulty);
@@ -269,11 +270,25 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
         response.headers.emplace_back(
             "WWW-Authenticate", R"(Bearer realm="", error="invalid_token")"
         );
+    } else if (!token.challenge.empty()) {
+        response = refused(
+            {401, "InvalidAuthenticationToken",
+             "Continuous access evaluation resulted in challenge with result: InteractionRequired "
+             "and code: TokenIssuedBeforeRevocationTimestamp"}
+        );
+        response.headers.emplace_back(
+            "WWW-Authenticate",
+            fmt::format(
+                R"(Bearer realm="", authorization_uri="{}/common/oauth2/authorize", )"
+                R"(error="insufficient_claims", claims="{}")",
+                request.base, token.challenge
+            )
+        );
     } else if (!route) {
         response =
             refused({404, "ResourceNotFound", "There is no such resource in this emulator."});
     } else {
-        call.caller = std::move(*caller);
+        call.caller = *caller;
         call.version = route->version;
         call.id = route->id;
         call.action = route->action;
@@ -297,8 +312,9 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
         } else if (one && request.method == "PATCH") {
             response = co_await update(request, call);
         } else if (one && request.method == "GET") {
-            response = found ? reply(200, request, call, *found, ClientStateIn::Null)
-                             : refused(not_found());
+            const auto seen = registry_.see(call.id, call.caller);
+            response =
+                seen ? reply(200, request, call, *seen, ClientStateIn::Null) : refused(not_found());
         } else if (one && request.method == "DELETE") {
             response = found ? Response(204, "", "") : refused(not_found());
             if (found && registry_.remove(found->id))

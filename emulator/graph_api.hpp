@@ -1,5 +1,6 @@
 #pragma once
 
+#include "emulator/faults.hpp"
 #include "emulator/http.hpp"
 #include "emulator/identity/identity.hpp"
 #include "emulator/pauses.hpp"

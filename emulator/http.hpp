@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,12 @@ struct Response {
     std::string type;
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
+    /// Sent so much later.
+    std::chrono::milliseconds delay{0};
+    /// Half of the body is sent, and the connection closed.
+    bool cut_off = false;
+    /// Nothing is sent, and the connection closed.
+    bool hang_up = false;
 };
 
 Response json_response(int status, std::string body);

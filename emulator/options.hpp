@@ -1,11 +1,12 @@
 #pragma once
 
-#include "core/secret.hpp"
+#include "emulator/identity/options.hpp"
 #include "emulator/registry.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,9 @@ struct Options {
     /// As Graph, which cannot reach an endpoint that speaks TLS 1.3 only (protocol 2.9).
     bool receiver_tls13 = false;
 
-    Secret client_secret{"emulator-secret"};
-    std::vector<std::string> roles{"*"};
-    std::chrono::seconds token_life{3599};
+    IdentityOptions identity;
+    /// Plain HTTP on 127.0.0.1 for managed identities: the port, 0 takes a free one; absent: none.
+    std::optional<std::uint16_t> managed_identity_port;
 
     Duplicates duplicates = Duplicates::Accept;
     bool validate_updates = true;

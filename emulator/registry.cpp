@@ -16,6 +16,18 @@ std::string lower(std::string_view text) {
     return out;
 }
 
+bool may_change(const Subscription& subscription, const Caller& caller) {
+    return subscription.app == caller.app && subscription.tenant == caller.tenant &&
+           (!caller.delegated || subscription.user == caller.user);
+}
+
+bool may_see(const Subscription& subscription, const Caller& caller) {
+    if (may_change(subscription, caller)) return true;
+    return caller.delegated && subscription.tenant == caller.tenant &&
+           caller.was_given("Subscription.Read.All") &&
+           (caller.admin ? !subscription.user.empty() : subscription.user == caller.user);
+}
+
 /// Empty for what is not kept in a mailbox.
 std::string mailbox_of(const Subscription& subscription) {
     if (subscription.resource.kind->shape != Shape::Outlook) return {};
@@ -77,7 +89,12 @@ SubscriptionPtr Registry::find(std::string_view id) const {
 
 SubscriptionPtr Registry::find(std::string_view id, const Caller& caller) const {
     auto found = find(id);
-    return found && found->app == caller.app && found->tenant == caller.tenant ? found : nullptr;
+    return found && may_change(*found, caller) ? found : nullptr;
+}
+
+SubscriptionPtr Registry::see(std::string_view id, const Caller& caller) const {
+    auto found = find(id);
+    return found && may_see(*found, caller) ? found : nullptr;
 }
 
 bool Registry::remove(std::string_view id) {
@@ -112,7 +129,7 @@ void Registry::clear() {
 Registry::Page Registry::list(const Caller& caller, std::uint64_t from, std::size_t limit) const {
     Page page;
     for (auto it = by_sequence_.lower_bound(from); it != by_sequence_.end(); ++it) {
-        if (it->second->app != caller.app || it->second->tenant != caller.tenant) continue;
+        if (!may_see(*it->second, caller)) continue;
         if (page.items.size() == limit) {
             page.next = it->first;
             break;

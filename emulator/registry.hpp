@@ -30,8 +30,13 @@ class Registry {
     SubscriptionPtr add(Subscription draft);
     /// By id in any case; null if it is not there.
     [[nodiscard]] SubscriptionPtr find(std::string_view id) const;
-    /// As find, but only what this caller may see: its own app's and tenant's.
+    /// As find, but only what this caller may change: its own app's in its tenant, with a user only
+    /// that user's.
     [[nodiscard]] SubscriptionPtr find(std::string_view id, const Caller& caller) const;
+    /// As find, but only what this caller may look at (protocol 5.2): what it may change, and with
+    /// the delegated permission Subscription.Read.All what any app has for that user, for an
+    /// administrator what any app has in the tenant.
+    [[nodiscard]] SubscriptionPtr see(std::string_view id, const Caller& caller) const;
     bool remove(std::string_view id);
     /// Removes and returns those whose time is over.
     std::vector<SubscriptionPtr> expire(SystemTime now);
@@ -42,7 +47,7 @@ class Registry {
         /// Where the next page starts; nothing if this was the last.
         std::optional<std::uint64_t> next;
     };
-    /// The caller's subscriptions from `from` on, in order of creation.
+    /// What the caller may look at from `from` on, in order of creation.
     [[nodiscard]] Page list(const Caller& caller, std::uint64_t from, std::size_t limit) const;
     [[nodiscard]] const std::map<std::uint64_t, SubscriptionPtr>& all() const noexcept {
         return by_sequence_;

@@ -1,6 +1,7 @@
 #include "emulator/rules.hpp"
 
 #include "core/time_text.hpp"
+#include "emulator/delegated.hpp"
 #include "emulator/url.hpp"
 
 #include <boost/throw_exception.hpp>
@@ -150,11 +151,52 @@ std::optional<ApiError> check_names(const object& body) {
     return std::nullopt;
 }
 
+/// With "me" as the signed-in user's own path; without a user it stays.
+std::string without_me(std::string_view text, const Caller& caller) {
+    const std::string_view slash = text.starts_with('/') ? "/" : "";
+    const auto rest = text.substr(slash.size());
+    const bool me = rest.size() >= 2 && std::tolower(static_cast<unsigned char>(rest[0])) == 'm' &&
+                    std::tolower(static_cast<unsigned char>(rest[1])) == 'e' &&
+                    (rest.size() == 2 || rest[2] == '/' || rest[2] == '?');
+    if (!caller.delegated || !me) return std::string(text);
+    return fmt::format("{}users/{}{}", slash, caller.user, rest.substr(2));
+}
+
+/// 403 unless the signed-in user's permissions cover the resource (protocol 4.2).
+std::optional<ApiError> check_scopes(
+    const Recognised& resource, const UserAccess& access, const Caller& caller,
+    std::string_view operation
+) {
+    const auto forbidden = [&](std::string reason) {
+        return extension(403, operation, "Forbidden", reason);
+    };
+    if (!(caller.personal ? access.for_personal : access.for_work)) {
+        return forbidden(fmt::format(
+            "Delegated permissions{} are not supported for '{}'.",
+            caller.personal ? " of personal accounts" : "", resource.text
+        ));
+    }
+    const auto wanted = caller.personal ? access.personal : access.work;
+    if (!caller.has_one_of(wanted)) {
+        return forbidden(fmt::format(
+            "The delegated permission for '{}' is missing. One of these is needed: {}",
+            resource.text, wanted
+        ));
+    }
+    if (access.own_only && !caller.is_user(resource.ids.front())) {
+        return forbidden(
+            "Access is denied. With delegated permissions only the signed-in user's own data can "
+            "be subscribed to."
+        );
+    }
+    return std::nullopt;
+}
+
 /// The resource, if it exists, may be had from this version of the API, and the caller may read it.
 ApiResult<Recognised> check_resource(
     const std::string& text, const Caller& caller, ApiVersion version
 ) {
-    auto recognised = recognise(text);
+    auto recognised = recognise(without_me(text, caller));
     if (!recognised) {
         if (recognised.error().code == Errc::BadInput) return invalid(recognised.error().detail);
         return invalid(fmt::format("resource '{}' is not supported.", text));
@@ -212,27 +254,17 @@ void throw_exception_from_error(const ApiError& error, const boost::source_locat
     boost::throw_exception(std::runtime_error(error.code + ": " + error.message), where);
 }
 
-bool Caller::has_one_of(std::string_view wanted) const {
-    if (wanted.empty()) return true;
-    const auto same = [](char a, char b) {
-        return std::tolower(static_cast<unsigned char>(a)) ==
-               std::tolower(static_cast<unsigned char>(b));
-    };
-    while (!wanted.empty()) {
-        const auto space = wanted.find(' ');
-        const auto word = wanted.substr(0, space);
-        wanted = space == std::string_view::npos ? std::string_view{} : wanted.substr(space + 1);
-        for (const auto& role : roles) {
-            if (role == "*" || std::equal(role.begin(), role.end(), word.begin(), word.end(), same))
-                return true;
-        }
-    }
-    return false;
-}
-
 std::optional<ApiError> check_roles(
     const Recognised& resource, const Caller& caller, std::string_view operation
 ) {
+    const auto access = user_access(*resource.path);
+    if (caller.delegated) return check_scopes(resource, access, caller, operation);
+    if (!access.for_apps) {
+        return extension(
+            403, operation, "Forbidden",
+            fmt::format("Application permissions are not supported for '{}'.", resource.text)
+        );
+    }
     if (caller.has_one_of(resource.path->roles)) return std::nullopt;
     return extension(
         403, operation, "Forbidden",
@@ -301,6 +333,7 @@ ApiResult<Subscription> check_create(
     }
     draft.tenant = caller.tenant;
     draft.app = caller.app;
+    draft.user = caller.user;
     return draft;
 }
 

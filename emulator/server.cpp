@@ -99,6 +99,7 @@ http::response<http::string_body> write(Response&& response, bool keep_alive, Sy
     message.keep_alive(keep_alive);
     message.body() = std::move(response.body);
     if (response.status != 204) message.prepare_payload();
+    if (response.cut_off) message.body().resize(message.body().size() / 2);
     return message;
 }
 
@@ -243,7 +244,8 @@ asio::awaitable<void> Server::converse(Stream& stream) {
             lowest.expires_never();
             response = co_await handler_(std::move(request));
         }
-        if (stopping_) co_return;
+        if (stopping_ || response.hang_up) co_return;
+        if (response.cut_off) keep_alive = false;
         auto message = write(std::move(response), keep_alive, clock_.system_now());
         lowest.expires_after(options_.transfer);
         auto [write_error, written] = co_await http::async_write(stream, message, kTuple);

@@ -34,7 +34,10 @@ boost::json::object to_json(const Subscription& subscription, ClientStateIn clie
     json["notificationQueryOptions"] = or_null(subscription.query_options);
     json["lifecycleNotificationUrl"] = or_null(subscription.lifecycle_url);
     json["expirationDateTime"] = to_text(subscription.expires);
-    json["creatorId"] = guid_of("principal of " + subscription.app + " in " + subscription.tenant);
+    json["creatorId"] =
+        subscription.user.empty()
+            ? guid_of("principal of " + subscription.app + " in " + subscription.tenant)
+            : subscription.user;
     json["includeResourceData"] = nullptr;
     json["latestSupportedTlsVersion"] = subscription.tls_version;
     json["encryptionCertificate"] = nullptr;

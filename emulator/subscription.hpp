@@ -19,6 +19,7 @@ struct Subscription {
     std::uint64_t sequence = 0;  ///< order of creation; pages go by it
     std::string tenant;
     std::string app;
+    std::string user;  ///< the id of who was signed in when it was created; empty: nobody
     Recognised resource;
     std::string resource_text;  ///< as the caller wrote it
     std::string change_type;    ///< as the caller wrote it

@@ -120,25 +120,31 @@ void add_fault(CLI::App& app, ClientFlags& flags, Action& action) {
     auto* set = add_client(*fault, flags, "set", "Set a fault");
     set->add_option(
            "fault", flags.fault,
-           "throttle, server-error, slow, redirect, token-error, create-late, duplicate, reorder, "
-           "wrong-client-state, unknown-subscription or forget"
+           "throttle, server-error, slow, redirect, create-late, duplicate, reorder, "
+           "wrong-client-state, unknown-subscription, forget, token-error, token-throttle, "
+           "token-html, token-cut-off, token-slow, token-no-expiry or managed-identity-error"
     )
         ->required()
         ->check(CLI::IsMember(
-            {"throttle", "server-error", "slow", "redirect", "token-error", "create-late",
-             "duplicate", "reorder", "wrong-client-state", "unknown-subscription", "forget"}
+            {"throttle", "server-error", "slow", "redirect", "create-late", "duplicate", "reorder",
+             "wrong-client-state", "unknown-subscription", "forget", "token-error",
+             "token-throttle", "token-html", "token-cut-off", "token-slow", "token-no-expiry",
+             "managed-identity-error"}
         ));
     set->add_option("subscription", flags.subscription, "With forget: the subscription's id");
     auto* count = set->add_option("--count", flags.count, "How many times; 0: until cleared")
                       ->capture_default_str();
-    auto* after = set->add_option("--retry-after", flags.retry_after, "With throttle: seconds")
+    auto* after = set->add_option("--retry-after", flags.retry_after, "With (token-)throttle: seconds")
                       ->capture_default_str();
     auto* delay =
         add_duration(*set, "--delay", flags.delay, "With slow (5s) and create-late (60s)");
     auto* status = set->add_option("--status", flags.status, "With server-error: 400 to 599")
                        ->capture_default_str();
+    auto* tenant = set->add_option(
+        "--tenant", flags.identity.tenant, "With token-…: only this tenant's requests"
+    );
     auto* location = set->add_option("--location", flags.location, "With redirect: where to");
-    set->callback([&flags, &action, count, after, delay, status, location] {
+    set->callback([&flags, &action, count, after, delay, status, location, tenant] {
         if ((flags.fault == "forget") != !flags.subscription.empty())
             throw CLI::RequiredError("forget and a subscription's id together");
         boost::json::object request{{"fault", flags.fault}};
@@ -147,6 +153,7 @@ void add_fault(CLI::App& app, ClientFlags& flags, Action& action) {
         if (after->count() > 0) request["retryAfterSeconds"] = flags.retry_after;
         if (delay->count() > 0) request["delayMilliseconds"] = flags.delay.count();
         if (status->count() > 0) request["status"] = flags.status;
+        if (tenant->count() > 0) request["tenant"] = flags.identity.tenant;
         if (location->count() > 0) request["location"] = flags.location;
         action = [&flags, request] { return set_fault(flags.target, request, flags.output); };
     });
@@ -208,6 +215,10 @@ void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action) {
     add_lifecycle(app, flags, action);
     add_fault(app, flags, action);
     add_looking(app, flags, action);
+    const auto add = [&flags](CLI::App& to, const std::string& name, const std::string& help) {
+        return add_client(to, flags, name, help);
+    };
+    add_identity_commands(app, flags, add, action);
 }
 
 }  // namespace graphhook::emulator::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "emulator/cli/commands.hpp"
+#include "emulator/cli/identity_flags.hpp"
 #include "emulator/cli/serve.hpp"
 
 #include <chrono>
@@ -21,10 +22,7 @@ using Action = std::function<int()>;
 /// The options of `serve`; the variables live as long as the program.
 struct ServeFlags {
     ServeArguments arguments;
-    std::string secret;
-    std::string secret_file;
-    std::string permissions;
-    std::string token_life = "3599s";
+    IdentityFlags identity;
     std::string log_format = "auto";
     std::string log_level = "info";
     bool no_validate_updates = false;
@@ -59,12 +57,19 @@ struct ClientFlags {
     bool keep_subscriptions = false;
     std::string directory;
     std::vector<std::string> hosts;
+    IdentityClientFlags identity;
 };
 
 // Each adds subcommands to `app`; parsing then fills `flags` and sets `action`. All must outlive
 // the parsing and the action.
 void add_serve(CLI::App& app, ServeFlags& flags, Action& action);
 void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action);
+/// A subcommand that speaks to a running emulator: its name and what it is for.
+using AddClient =
+    std::function<CLI::App*(CLI::App& app, const std::string& name, const std::string& help)>;
+void add_identity_commands(
+    CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
+);
 
 /// A duration such as 500ms, 3s or 10m; its present value is the default.
 CLI::Option* add_duration(

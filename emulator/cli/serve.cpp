@@ -45,6 +45,13 @@ int serve(ServeArguments arguments) {
             return trouble(made.error());
     }
     (*emulator)->stop_on_signals();
+    if (!arguments.managed_identity_port_file.empty()) {
+        const auto text = fmt::format("{}\n", (*emulator)->managed_identity_port());
+        if (auto written = write_file(arguments.managed_identity_port_file, text, FileMode::Public);
+            !written)
+            return trouble(written.error());
+    }
+    // Last: who waits for it finds everything else ready.
     if (!arguments.port_file.empty()) {
         const auto text = fmt::format("{}\n", (*emulator)->port());
         if (auto written = write_file(arguments.port_file, text, FileMode::Public); !written)

@@ -11,6 +11,8 @@ struct ServeArguments {
     Options options;
     /// Gets the bound port, whole or not at all; empty: none.
     std::string port_file;
+    /// The same for managed identities.
+    std::string managed_identity_port_file;
     /// Write receiver.crt and receiver.key for these hosts, too.
     bool receiver_certificate = false;
     std::vector<std::string> receiver_hosts;

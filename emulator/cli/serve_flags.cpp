@@ -1,13 +1,11 @@
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "emulator/cli/flags.hpp"
-#include "emulator/files.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <map>
-#include <sstream>
 
 namespace graphhook::emulator::cli {
 
@@ -64,24 +62,6 @@ void add_listening(CLI::App& app, ServeFlags& flags) {
            "One more name or address for that certificate (repeatable)"
     )
         ->group("Listening");
-}
-
-void add_identity(CLI::App& app, ServeFlags& flags) {
-    app.add_option(
-           "--client-secret", flags.secret, "The secret of every app (default: emulator-secret)"
-    )
-        ->envname("GRAPH_EMULATOR_CLIENT_SECRET")
-        ->group("Apps");
-    app.add_option("--client-secret-file", flags.secret_file, "Read it from this file")
-        ->group("Apps");
-    app.add_option(
-           "--permissions", flags.permissions,
-           "Comma-separated application roles that apps have (default: all)"
-    )
-        ->group("Apps");
-    app.add_option("--token-lifetime", flags.token_life, "How long tokens live")
-        ->capture_default_str()
-        ->group("Apps");
 }
 
 void add_subscribing(CLI::App& app, ServeFlags& flags) {
@@ -180,34 +160,12 @@ void add_delivering(CLI::App& app, ServeFlags& flags) {
         ->group(group);
 }
 
-std::vector<std::string> split(const std::string& text) {
-    std::vector<std::string> words;
-    std::istringstream in(text);
-    for (std::string word; std::getline(in, word, ',');) {
-        if (!word.empty()) words.push_back(word);
-    }
-    return words;
-}
-
 int run_serve(ServeFlags& flags) {
     Options& o = flags.arguments.options;
-    if (!flags.secret_file.empty()) {
-        auto secret = read_file(flags.secret_file);
-        if (!secret) {
-            std::fputs(("graph-emulator: " + secret.error().detail + "\n").c_str(), stderr);
-            return 1;
-        }
-        while (secret->ends_with('\n') || secret->ends_with('\r')) secret->pop_back();
-        flags.secret = std::move(*secret);
+    if (auto filled = fill_in(flags.identity, o); !filled) {
+        std::fputs(("graph-emulator: " + filled.error().detail + "\n").c_str(), stderr);
+        return filled.error().code == Errc::BadInput ? 2 : 1;
     }
-    if (!flags.secret.empty()) o.client_secret = Secret(flags.secret);
-    if (!flags.permissions.empty()) o.roles = split(flags.permissions);
-    const auto life = parse_duration(flags.token_life);
-    if (!life || *life < std::chrono::seconds(1)) {
-        std::fputs("graph-emulator: --token-lifetime looks like 1h or 90s\n", stderr);
-        return 2;
-    }
-    o.token_life = std::chrono::duration_cast<std::chrono::seconds>(*life);
     o.validate_updates = !flags.no_validate_updates;
     o.send_missed = !flags.no_missed;
     LogFormat format = LogFormat::Auto;
@@ -222,7 +180,13 @@ int run_serve(ServeFlags& flags) {
 void add_serve(CLI::App& app, ServeFlags& flags, Action& action) {
     auto* command = app.add_subcommand("serve", "Run the emulator");
     add_listening(*command, flags);
-    add_identity(*command, flags);
+    add_identity(*command, flags.identity);
+    command
+        ->add_option(
+            "--managed-identity-port-file", flags.arguments.managed_identity_port_file,
+            "Write that port into this file"
+        )
+        ->group("Managed identities");
     add_subscribing(*command, flags);
     add_delivering(*command, flags);
     command->add_option("--log-format", flags.log_format, "auto, text or json")

@@ -2,7 +2,6 @@
 
 #include "core/time_text.hpp"
 #include "emulator/subscription.hpp"
-#include "emulator/url.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
@@ -10,19 +9,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
 
 namespace graphhook::emulator {
 namespace {
 
-using std::chrono::seconds;
-
 constexpr std::size_t kLongestName = 128;
-constexpr std::size_t kLongestScope = 1'024;
-
-std::int64_t unix_seconds(SystemTime time) {
-    return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
-}
 
 /// What is answered for it: a concrete tenant's own issuer, else the template (protocol 7.9).
 std::string issuer_tenant(std::string_view tenant) {
@@ -44,7 +35,9 @@ boost::json::object discovery(const std::string& base, std::string_view tenant, 
     boost::json::object json;
     const auto root = fmt::format("{}/{}", base, tenant);
     json["token_endpoint"] = v2 ? root + "/oauth2/v2.0/token" : root + "/oauth2/token";
-    json["token_endpoint_auth_methods_supported"] = boost::json::array{"client_secret_post"};
+    json["token_endpoint_auth_methods_supported"] =
+        boost::json::array{"client_secret_post", "private_key_jwt"};
+    if (v2) json["device_authorization_endpoint"] = root + "/oauth2/v2.0/devicecode";
     json["jwks_uri"] = v2 ? root + "/discovery/v2.0/keys" : root + "/discovery/keys";
     json["id_token_signing_alg_values_supported"] = boost::json::array{"RS256"};
     json["issuer"] =
@@ -55,12 +48,13 @@ boost::json::object discovery(const std::string& base, std::string_view tenant, 
 
 }  // namespace
 
-Identity::Identity(Options options, SigningKey key, Faults& faults, Stats& stats, Clock& clock)
+Identity::Identity(IdentityOptions options, SigningKey key, Stats& stats, Clock& clock)
     : options_(std::move(options)),
-      key_(std::move(key)),
-      faults_(faults),
       stats_(stats),
-      clock_(clock) {
+      clock_(clock),
+      tokens_(std::move(key), options_.token_life, clock),
+      directory_(options_.directory),
+      sign_ins_(options_.sign_ins) {
 }
 
 std::optional<Response> Identity::handle(const Request& request) {
@@ -68,28 +62,30 @@ std::optional<Response> Identity::handle(const Request& request) {
     if (!path.starts_with('/')) return std::nullopt;
     // Longest first: the v1 forms are ends of the v2 forms.
     constexpr std::string_view kToken = "/oauth2/v2.0/token";
+    constexpr std::string_view kDevice = "/oauth2/v2.0/devicecode";
     constexpr std::string_view kV2 = "/v2.0/.well-known/openid-configuration";
     constexpr std::string_view kV1 = "/.well-known/openid-configuration";
     constexpr std::string_view kKeysV2 = "/discovery/v2.0/keys";
     constexpr std::string_view kKeysV1 = "/discovery/keys";
-    for (const auto end : {kToken, kV2, kV1, kKeysV2, kKeysV1}) {
+    for (const auto end : {kToken, kDevice, kV2, kV1, kKeysV2, kKeysV1}) {
         if (!path.ends_with(end) || path.size() <= end.size() + 1) continue;
         const auto tenant = strip(path, end).substr(1);
         if (!looks_like_tenant(tenant)) return std::nullopt;
-        const std::string_view method = end == kToken ? "POST" : "GET";
+        const bool post = end == kToken || end == kDevice;
+        const std::string_view method = post ? "POST" : "GET";
         if (request.method != method) {
             Response response(405, "", "");
             response.headers.emplace_back("Allow", method);
             return response;
         }
-        if (end == kToken) return token(request, tenant);
+        if (post) return endpoint(request, tenant, end == kDevice);
         if (end == kV2 || end == kV1) {
             return json_response(
                 200, boost::json::serialize(discovery(request.base, tenant, end == kV2))
             );
         }
         boost::json::array keys;
-        keys.push_back(key_.to_jwk(
+        keys.push_back(tokens_.key().to_jwk(
             fmt::format("https://login.microsoftonline.com/{}/v2.0", issuer_tenant(tenant))
         ));
         return json_response(
@@ -99,120 +95,76 @@ std::optional<Response> Identity::handle(const Request& request) {
     return std::nullopt;
 }
 
-Response Identity::refuse(int status, std::string_view error, int code, std::string_view text) {
+Response Identity::refuse(const Refusal& refusal) {
     ++stats_.tokens_refused;
     const auto trace = random_guid();
     const auto correlation = random_guid();
-    auto time = to_text(std::chrono::floor<seconds>(clock_.system_now()));
+    auto time = to_text(std::chrono::floor<std::chrono::seconds>(clock_.system_now()));
     std::replace(time.begin(), time.end(), 'T', ' ');
     boost::json::object json;
-    json["error"] = error;
+    json["error"] = refusal.error;
     json["error_description"] = fmt::format(
-        "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {}", code, text, trace,
-        correlation, time
+        "AADSTS{}: {} Trace ID: {} Correlation ID: {} Timestamp: {}", refusal.code, refusal.text,
+        trace, correlation, time
     );
-    json["error_codes"] = boost::json::array{code};
+    json["error_codes"] = boost::json::array{refusal.code};
     json["timestamp"] = time;
     json["trace_id"] = trace;
     json["correlation_id"] = correlation;
-    json["error_uri"] = fmt::format("https://login.microsoftonline.com/error?code={}", code);
-    return json_response(status, boost::json::serialize(json));
+    json["error_uri"] =
+        fmt::format("https://login.microsoftonline.com/error?code={}", refusal.code);
+    return json_response(refusal.status, boost::json::serialize(json));
 }
 
-Response Identity::token(const Request& request, std::string_view tenant) {
-    if (faults_.take(FaultKind::TokenError)) {
-        ++stats_.faults_struck;
-        return refuse(
-            503, "temporarily_unavailable", 90033,
-            "A transient error has occurred. Please try again."
+Result<User> Identity::user_for(std::string_view name, std::string_view tenant) {
+    const bool any = tenant.empty() || tenant == "common";
+    User user;
+    if (const auto* known = directory_.find_user(name)) {
+        user = *known;
+    } else {
+        if (name.find('@') == std::string_view::npos)
+            return fail(Errc::NotFound, "there is no user with this id");
+        boost::json::object one{{"userPrincipalName", name}};
+        if (tenant == "consumers") one["personal"] = true;
+        if (!any && tenant != "consumers" && tenant != "organizations") one["tenant"] = tenant;
+        boost::json::array users;
+        users.push_back(std::move(one));
+        if (auto added = directory_.add({{"users", std::move(users)}}); !added)
+            return added.error();
+        user = *directory_.find_user(name);
+    }
+    const bool fits = any || (tenant == "consumers" && user.personal) ||
+                      (tenant == "organizations" && !user.personal) ||
+                      same_text(tenant, user.tenant);
+    if (!fits)
+        return fail(
+            Errc::Conflict,
+            fmt::format("the user belongs to tenant {}, not to {}", user.tenant, tenant)
         );
-    }
-    auto type = request.header("content-type");
-    type = type.substr(0, type.find(';'));
-    std::string lower_type(type);
-    std::transform(lower_type.begin(), lower_type.end(), lower_type.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
-    if (lower_type != "application/x-www-form-urlencoded") {
-        return refuse(
-            400, "invalid_request", 900144,
-            "The request body must be application/x-www-form-urlencoded."
-        );
-    }
-    const auto form = parse_form(request.body);
-    if (!form)
-        return refuse(400, "invalid_request", 900144, "The request body is not form-encoded.");
-    std::map<std::string, std::string> fields;
-    for (const auto& [name, value] : *form) {
-        if (!fields.emplace(name, value).second) {
-            return refuse(400, "invalid_request", 90014, "The request body repeats a parameter.");
-        }
-    }
-    for (const std::string_view name : {"grant_type", "client_id", "scope", "client_secret"}) {
-        if (fields[std::string(name)].empty()) {
-            const int status = name == "client_secret" ? 401 : 400;
-            return refuse(
-                status, name == "client_secret" ? "invalid_client" : "invalid_request",
-                name == "client_secret" ? 7000218 : 900144,
-                fmt::format("The request body must contain the following parameter: '{}'.", name)
-            );
-        }
-    }
-    if (fields["client_id"].size() > kLongestName) {
-        return refuse(
-            400, "unauthorized_client", 700016, "The application was not found in the directory."
-        );
-    }
-    if (fields["grant_type"] != "client_credentials") {
-        return refuse(
-            400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type."
-        );
-    }
-    if (!fields["scope"].ends_with("/.default") || fields["scope"].size() > kLongestScope) {
-        return refuse(400, "invalid_scope", 70011, "The provided value for scope is not valid.");
-    }
-    if (!options_.client_secret.equals(fields["client_secret"])) {
-        return refuse(401, "invalid_client", 7000215, "Invalid client secret provided.");
-    }
-    const auto now = unix_seconds(clock_.system_now());
-    boost::json::object claims;
-    claims["aud"] = fields["scope"].substr(0, fields["scope"].size() - 9);
-    claims["iss"] = fmt::format("https://sts.windows.net/{}/", tenant);
-    claims["iat"] = now;
-    claims["nbf"] = now;
-    claims["exp"] = now + options_.token_life.count();
-    claims["appid"] = fields["client_id"];
-    claims["tid"] = tenant;
-    claims["roles"] = boost::json::array(options_.roles.begin(), options_.roles.end());
-    claims["ver"] = "1.0";
-    claims["uti"] = random_guid();
-    boost::json::object json;
-    json["token_type"] = "Bearer";
-    json["expires_in"] = options_.token_life.count();
-    json["ext_expires_in"] = options_.token_life.count();
-    json["access_token"] = key_.sign(claims);
-    ++stats_.tokens_issued;
-    auto response = json_response(200, boost::json::serialize(json));
-    response.headers.emplace_back("Cache-Control", "no-store, no-cache");
-    return response;
+    return user;
 }
 
-std::optional<Caller> Identity::read_token(std::string_view token) const {
-    const auto claims = key_.verify(token);
-    if (!claims) return std::nullopt;
-    const auto* expires = claims->if_contains("exp");
-    const auto* tenant = claims->if_contains("tid");
-    const auto* app = claims->if_contains("appid");
-    const auto* roles = claims->if_contains("roles");
-    if (expires == nullptr || tenant == nullptr || app == nullptr || roles == nullptr)
-        return std::nullopt;
-    if (expires->to_number<std::int64_t>() <= unix_seconds(clock_.system_now()))
-        return std::nullopt;
-    Caller caller;
-    caller.tenant = std::string(tenant->as_string());
-    caller.app = std::string(app->as_string());
-    for (const auto& role : roles->as_array()) caller.roles.emplace_back(role.as_string());
-    return caller;
+Result<std::optional<User>> Identity::decide(std::string_view user_code, std::string_view user) {
+    const auto tenant = sign_ins_.waiting(user_code, clock_.system_now());
+    if (!tenant) return tenant.error();
+    std::optional<User> chosen;
+    if (!user.empty()) {
+        auto found = user_for(user, *tenant);
+        if (!found) return found.error();
+        chosen = std::move(*found);
+    }
+    sign_ins_.decide(user_code, chosen);
+    return chosen;
+}
+
+void Identity::reset(bool keep) {
+    faults_.clear();
+    counts_.clear();
+    if (keep) return;
+    tokens_.forget_revocations();
+    sign_ins_.clear();
+    replays_.clear();
+    directory_ = options_.directory;
 }
 
 }  // namespace graphhook::emulator

@@ -1,48 +1,91 @@
 #pragma once
 
 #include "core/clock.hpp"
-#include "core/secret.hpp"
 #include "emulator/caller.hpp"
-#include "emulator/faults.hpp"
 #include "emulator/http.hpp"
+#include "emulator/identity/access_tokens.hpp"
+#include "emulator/identity/assertions.hpp"
+#include "emulator/identity/directory.hpp"
+#include "emulator/identity/options.hpp"
+#include "emulator/identity/refusal.hpp"
+#include "emulator/identity/scopes.hpp"
+#include "emulator/identity/sign_ins.hpp"
 #include "emulator/identity/signing_key.hpp"
+#include "emulator/identity/token_counts.hpp"
+#include "emulator/identity/token_faults.hpp"
 #include "emulator/stats.hpp"
 
-#include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace graphhook::emulator {
 
-/// The identity platform: tokens, discovery documents, key set (protocol 7.9, 9.1, 9.7). One
-/// thread.
+/// The identity platform: tokens for apps and users, device codes, managed identities, discovery
+/// documents, key set (protocol 7.9, 9). One thread.
 class Identity {
   public:
-    struct Options {
-        Secret client_secret{"emulator-secret"};
-        std::chrono::seconds token_life{3599};
-        /// Application roles put into tokens; "*" alone: all.
-        std::vector<std::string> roles{"*"};
-    };
-    Identity(Options options, SigningKey key, Faults& faults, Stats& stats, Clock& clock);
+    Identity(IdentityOptions options, SigningKey key, Stats& stats, Clock& clock);
 
-    /// The reply to a request for one of its paths; nothing if the path is none of them.
+    /// The reply to a request for one of its paths; nothing if the path is none of them. A reply
+    /// may have to wait, or to be cut off: see Response.
     [[nodiscard]] std::optional<Response> handle(const Request& request);
-    /// Who holds this token; nothing if it is not ours, or too old.
-    [[nodiscard]] std::optional<Caller> read_token(std::string_view token) const;
+    /// The same for the endpoints of managed identities (protocol 9.6).
+    [[nodiscard]] std::optional<Response> handle_managed(const Request& request);
+    /// Who holds this token, and whether it still counts.
+    [[nodiscard]] AccessTokens::Reading read_token(std::string_view token) const {
+        return tokens_.read(token);
+    }
+
+    // For the control API.
+    [[nodiscard]] Directory& directory() noexcept { return directory_; }
+    [[nodiscard]] SignIns& sign_ins() noexcept { return sign_ins_; }
+    [[nodiscard]] AccessTokens& access_tokens() noexcept { return tokens_; }
+    [[nodiscard]] TokenFaults& faults() noexcept { return faults_; }
+    [[nodiscard]] const TokenCounts& counts() const noexcept { return counts_; }
+    /// The user with this name or id; one who is not known yet and has a principal name is added to
+    /// `tenant` (of a path, "common" too). Errc::NotFound for an unknown id, Errc::Conflict for a
+    /// user of another tenant.
+    [[nodiscard]] Result<User> user_for(std::string_view name, std::string_view tenant);
+    /// Yes (`user`) or no (without) to a user code. Errc::NotFound, Errc::Conflict.
+    [[nodiscard]] Result<std::optional<User>> decide(
+        std::string_view user_code, std::string_view user
+    );
+    /// As at the start; sign-ins and what was registered stay with `keep`.
+    void reset(bool keep);
 
   private:
-    [[nodiscard]] Response token(const Request& request, std::string_view tenant);
-    [[nodiscard]] Response refuse(
-        int status, std::string_view error, int code, std::string_view text
-    );
+    using Fields = std::map<std::string, std::string>;
+    struct Asked;
 
-    const Options options_;
-    const SigningKey key_;
-    Faults& faults_;
+    [[nodiscard]] Response endpoint(const Request& request, std::string_view tenant, bool device);
+    [[nodiscard]] Granted<Response> answer(Asked& asked);
+    [[nodiscard]] Granted<Response> start_device(Asked& asked);
+    [[nodiscard]] Granted<Response> for_app(Asked& asked);
+    [[nodiscard]] Granted<Response> for_device(Asked& asked);
+    [[nodiscard]] Granted<Response> for_refresh(Asked& asked);
+    /// Tokens of a user; `refresh_token` is empty where none is given out.
+    [[nodiscard]] Response delegated(
+        const Asked& asked, const SignIn& sign_in, std::string refresh_token
+    );
+    /// The scopes that the user's app gets of those wanted, or AADSTS65001.
+    [[nodiscard]] std::optional<Refusal> consent(SignIn& sign_in) const;
+    [[nodiscard]] std::optional<Refusal> authenticate(const Asked& asked, bool required);
+    [[nodiscard]] std::optional<Refusal> check_assertion(const Asked& asked);
+    [[nodiscard]] Response refuse(const Refusal& refusal);
+    [[nodiscard]] Response tokens_response(const Asked& asked, boost::json::object json);
+    [[nodiscard]] Response managed_token(const Request& request, bool app_service);
+
+    const IdentityOptions options_;
     Stats& stats_;
     Clock& clock_;
+    AccessTokens tokens_;
+    Directory directory_;
+    SignIns sign_ins_;
+    Replays replays_;
+    TokenFaults faults_;
+    TokenCounts counts_;
 };
 
 }  // namespace graphhook::emulator

@@ -1,13 +1,14 @@
 #include "emulator/identity/signing_key.hpp"
 
-#include "core/digest.hpp"
+#include "emulator/identity/jwt.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -19,10 +20,6 @@
 namespace graphhook::emulator {
 namespace {
 
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::size_t kLongestToken = 16'384;
-
 struct KeyDeleter {
     void operator()(EVP_PKEY* key) const { ::EVP_PKEY_free(key); }
 };
@@ -31,6 +28,9 @@ struct ContextDeleter {
 };
 struct CertificateDeleter {
     void operator()(X509* certificate) const { ::X509_free(certificate); }
+};
+struct BioDeleter {
+    void operator()(BIO* bio) const { ::BIO_free_all(bio); }
 };
 struct NumberDeleter {
     void operator()(BIGNUM* number) const { ::BN_free(number); }
@@ -47,16 +47,6 @@ std::string number_of(EVP_PKEY* key, const char* name) {
     std::string bytes(static_cast<std::size_t>(BN_num_bytes(number.get())), '\0');
     ::BN_bn2bin(number.get(), reinterpret_cast<unsigned char*>(bytes.data()));
     return base64url(bytes);
-}
-
-std::string base64(std::string_view bytes) {
-    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const int size = ::EVP_EncodeBlock(
-        reinterpret_cast<unsigned char*>(text.data()), bytes_of(bytes),
-        static_cast<int>(bytes.size())
-    );
-    text.resize(static_cast<std::size_t>(size));
-    return text;
 }
 
 /// A self-signed certificate around the key, as DER: key sets carry one in x5c.
@@ -100,6 +90,21 @@ Result<SigningKey> SigningKey::make() {
     auto impl = std::make_unique<Impl>();
     impl->key.reset(::EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
     if (!impl->key) return fail(Errc::Failed, "OpenSSL cannot make an RSA key");
+    return from(std::move(impl));
+}
+
+Result<SigningKey> SigningKey::read(std::string_view pem) {
+    const std::unique_ptr<BIO, BioDeleter> bio(
+        ::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))
+    );
+    auto impl = std::make_unique<Impl>();
+    impl->key.reset(::PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+    if (!impl->key || ::EVP_PKEY_is_a(impl->key.get(), "RSA") != 1)
+        return fail(Errc::BadInput, "there is no RSA private key in it");
+    return from(std::move(impl));
+}
+
+Result<SigningKey> SigningKey::from(std::unique_ptr<Impl> impl) {
     impl->certificate = certificate_of(impl->key.get());
     if (impl->certificate.empty()) return fail(Errc::Failed, "OpenSSL cannot make a certificate");
     std::array<unsigned char, 20> sha1{};
@@ -112,7 +117,17 @@ Result<SigningKey> SigningKey::make() {
     }
     impl->thumbprint =
         base64url(std::string_view(reinterpret_cast<const char*>(sha1.data()), size));
-    impl->id = impl->thumbprint;
+    // Of the key alone, so that it is the same whenever the key is read again.
+    unsigned char* der = nullptr;
+    const int der_size = ::i2d_PUBKEY(impl->key.get(), &der);
+    if (der_size <= 0) return fail(Errc::Failed, "OpenSSL cannot write a public key");
+    const bool hashed =
+        ::EVP_Digest(
+            der, static_cast<std::size_t>(der_size), sha1.data(), &size, ::EVP_sha1(), nullptr
+        ) == 1;
+    OPENSSL_free(der);
+    if (!hashed) return fail(Errc::Failed, "OpenSSL cannot hash");
+    impl->id = base64url(std::string_view(reinterpret_cast<const char*>(sha1.data()), size));
     return SigningKey(std::move(impl));
 }
 
@@ -145,27 +160,19 @@ std::string SigningKey::sign(const boost::json::object& claims) const {
 }
 
 std::optional<boost::json::object> SigningKey::verify(std::string_view token) const {
-    if (token.size() > kLongestToken) return std::nullopt;
-    const auto last = token.rfind('.');
-    const auto first = token.find('.');
-    if (last == std::string_view::npos || first == last) return std::nullopt;
-    const auto signature = from_base64url(token.substr(last + 1));
-    const auto claims = from_base64url(token.substr(first + 1, last - first - 1));
-    if (!signature || !claims) return std::nullopt;
-    const auto text = token.substr(0, last);
+    auto jwt = parse_jwt(token);
+    if (!jwt) return std::nullopt;
     const std::unique_ptr<EVP_MD_CTX, ContextDeleter> context(::EVP_MD_CTX_new());
     // Whatever the header names, only RS256 with our key is tried.
     if (::EVP_DigestVerifyInit(context.get(), nullptr, ::EVP_sha256(), nullptr, impl_->key.get()) !=
             1 ||
         ::EVP_DigestVerify(
-            context.get(), bytes_of(*signature), signature->size(), bytes_of(text), text.size()
+            context.get(), bytes_of(jwt->signature), jwt->signature.size(),
+            bytes_of(jwt->signed_text), jwt->signed_text.size()
         ) != 1) {
         return std::nullopt;
     }
-    boost::system::error_code error;
-    auto json = boost::json::parse(*claims, error);
-    if (error || !json.is_object()) return std::nullopt;
-    return std::move(json.as_object());
+    return std::move(jwt->claims);
 }
 
 boost::json::object SigningKey::to_jwk(std::string_view issuer) const {
@@ -181,38 +188,16 @@ boost::json::object SigningKey::to_jwk(std::string_view issuer) const {
     return json;
 }
 
-std::string base64url(std::string_view bytes) {
-    std::string text;
-    text.reserve((bytes.size() * 4 + 2) / 3);
-    std::uint32_t bits = 0;
-    int held = 0;
-    for (const char c : bytes) {
-        bits = (bits << 8) | static_cast<unsigned char>(c);
-        held += 8;
-        while (held >= 6) {
-            held -= 6;
-            text += kDigits[(bits >> held) & 63];
-        }
-    }
-    if (held > 0) text += kDigits[(bits << (6 - held)) & 63];
-    return text;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-    std::string bytes;
-    std::uint32_t bits = 0;
-    int held = 0;
-    for (const char c : text) {
-        const auto digit = kDigits.find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        bits = (bits << 6) | static_cast<std::uint32_t>(digit);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            bytes += static_cast<char>((bits >> held) & 0xff);
-        }
-    }
-    return bytes;
+Result<Secret> SigningKey::to_pem() const {
+    const std::unique_ptr<BIO, BioDeleter> bio(::BIO_new(::BIO_s_secmem()));
+    if (!bio || ::PEM_write_bio_PKCS8PrivateKey(
+                    bio.get(), impl_->key.get(), nullptr, nullptr, 0, nullptr, nullptr
+                ) != 1)
+        return fail(Errc::Failed, "OpenSSL cannot write a private key");
+    std::string text(::BIO_ctrl_pending(bio.get()), '\0');
+    const int read = ::BIO_read(bio.get(), text.data(), static_cast<int>(text.size()));
+    if (read <= 0) return fail(Errc::Failed, "OpenSSL cannot write a private key");
+    return Secret(std::move(text));
 }
 
 }  // namespace graphhook::emulator

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/secret.hpp"
+#include "emulator/identity/base64.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -11,14 +13,13 @@
 
 namespace graphhook::emulator {
 
-std::string base64url(std::string_view bytes);
-/// Nothing for what is not base64url without padding.
-std::optional<std::string> from_base64url(std::string_view text);
-
-/// The identity platform's RSA key, made at the start. Threads: one.
+/// An RSA key that tokens are signed with: the identity platform's, made at the start, or that of
+/// an external issuer, kept in a file. Threads: one.
 class SigningKey {
   public:
     [[nodiscard]] static Result<SigningKey> make();
+    /// From an unencrypted PEM private key. Errc::BadInput if that is none, or not RSA.
+    [[nodiscard]] static Result<SigningKey> read(std::string_view pem);
     SigningKey(SigningKey&&) noexcept;
     SigningKey& operator=(SigningKey&&) noexcept;
     ~SigningKey();
@@ -30,9 +31,12 @@ class SigningKey {
     [[nodiscard]] std::optional<boost::json::object> verify(std::string_view token) const;
     /// The entry of a key set (protocol 7.9).
     [[nodiscard]] boost::json::object to_jwk(std::string_view issuer) const;
+    /// The private key, unencrypted.
+    [[nodiscard]] Result<Secret> to_pem() const;
 
   private:
     struct Impl;
+    static Result<SigningKey> from(std::unique_ptr<Impl> impl);
     explicit SigningKey(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

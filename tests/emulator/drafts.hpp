@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/time_text.hpp"
+#include "emulator/delegated.hpp"
 #include "emulator/registry.hpp"
 #include "emulator/rules.hpp"
 
@@ -12,6 +13,17 @@ namespace graphhook::emulator::test {
 
 inline Caller someone() {
     return Caller{.tenant = "c0ffee00-0000-4000-8000-00000000c0de", .app = "app-1", .roles = {"*"}};
+}
+
+/// A user of that app, for what apps alone may not have.
+inline Caller somebody() {
+    auto made = someone();
+    made.roles.clear();
+    made.delegated = true;
+    made.user = "0f0d2c9a-1111-4222-8333-444455556666";
+    made.user_name = "ann@contoso.com";
+    made.scopes = {"*"};
+    return made;
 }
 
 inline SystemTime some_time() {
@@ -32,10 +44,19 @@ inline boost::json::object body_for(
     };
 }
 
+/// As an app; as a user where apps are not taken.
 inline ApiResult<Subscription> checked(
     const boost::json::object& body, ApiVersion version = ApiVersion::V1
 ) {
-    return check_create(body, someone(), version, RulePolicy{.now = some_time()});
+    const auto* resource = body.if_contains("resource");
+    bool app = true;
+    if (resource != nullptr && resource->is_string()) {
+        const auto recognised = recognise(std::string_view(resource->as_string()));
+        app = !recognised || user_access(*recognised->path).for_apps;
+    }
+    return check_create(
+        body, app ? someone() : somebody(), version, RulePolicy{.now = some_time()}
+    );
 }
 
 /// A subscription for `resource`, in the registry.

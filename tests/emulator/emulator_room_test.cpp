@@ -206,7 +206,7 @@ TEST_F(EmulatorTest, WithoutAValidTokenTheAnswerIs401) {
 
 TEST_F(EmulatorTest, WithoutTheRoleTheAnswerIs403) {
     Options options;
-    options.roles = {"Mail.Read"};
+    options.identity.directory.permit("", "", std::vector<std::string>{"Mail.Read"}, {});
     start(options);
     EXPECT_EQ(create(body("users/a/messages")).status(), 201);
     EXPECT_EQ(create(body("users/a/events")).status(), 403);

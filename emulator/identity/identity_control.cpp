@@ -1,0 +1,114 @@
+#include "emulator/identity/identity_control.hpp"
+
+#include "core/log.hpp"
+
+#include <boost/json/serialize.hpp>
+
+namespace graphhook::emulator {
+namespace {
+
+using boost::json::object;
+
+Response refuse(const Error& error) {
+    const object json{
+        {"error",
+         {{"code", error.code == Errc::NotFound   ? "notFound"
+                   : error.code == Errc::Conflict ? "conflict"
+                   : error.code == Errc::Full     ? "full"
+                                                  : "badInput"},
+          {"message", error.detail}}}
+    };
+    const int status = error.code == Errc::NotFound                               ? 404
+                       : error.code == Errc::Conflict || error.code == Errc::Full ? 409
+                                                                                  : 400;
+    return json_response(status, boost::json::serialize(json));
+}
+
+Response ok(const object& json) {
+    return json_response(200, boost::json::serialize(json));
+}
+
+std::string text(const object& json, std::string_view name) {
+    const auto* value = json.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string{};
+}
+
+Response show(Identity& identity) {
+    auto json = identity.directory().to_json();
+    json["refreshTokens"] = identity.sign_ins().refresh_tokens();
+    return ok(json);
+}
+
+Response approve(Identity& identity, const object& body) {
+    const auto code = text(body, "userCode");
+    const auto user = text(body, "user");
+    const auto* value = body.if_contains("deny");
+    const bool deny = value != nullptr && value->is_bool() && value->as_bool();
+    if (code.empty() || user.empty() != deny)
+        return refuse(fail(Errc::BadInput, "say userCode, and either user or \"deny\": true"));
+    const auto decided = identity.decide(code, user);
+    if (!decided) return refuse(decided.error());
+    if (!*decided) {
+        log().info("device code denied");
+        return ok({{"denied", true}});
+    }
+    const User& found = **decided;
+    log().info("device code approved user={}", for_log(found.id));
+    return ok(
+        {{"user", {{"id", found.id}, {"userPrincipalName", found.name}, {"tenant", found.tenant}}}}
+    );
+}
+
+Response revoke(Identity& identity, const object& body) {
+    const auto tenant = text(body, "tenant");
+    const auto app = text(body, "clientId");
+    const auto user = text(body, "user");
+    const auto tokens = text(body, "tokens");
+    if (tokens == "access") {
+        if (!user.empty())
+            return refuse(
+                fail(Errc::BadInput, "access tokens are revoked by tenant and clientId only")
+            );
+        identity.access_tokens().revoke(tenant, app);
+        log().info("access tokens revoked tenant={} app={}", for_log(tenant), for_log(app));
+        return ok({{"revoked", true}});
+    }
+    if (tokens != "refresh" && tokens != "refresh-expired")
+        return refuse(fail(Errc::BadInput, "tokens must be access, refresh or refresh-expired"));
+    std::string id;
+    if (!user.empty()) {
+        const auto* found = identity.directory().find_user(user);
+        if (found == nullptr) return refuse(fail(Errc::NotFound, "there is no such user"));
+        id = found->id;
+    }
+    const auto count = identity.sign_ins().end(
+        tenant, app, id, tokens == "refresh" ? SignIns::Ending::Revoked : SignIns::Ending::Expired
+    );
+    log().info("refresh tokens ended count={}", count);
+    return ok({{"revoked", count}});
+}
+
+}  // namespace
+
+Response identity_control(Identity& identity, const Request& request, const object& body) {
+    const auto path = request.path();
+    constexpr std::string_view kApps = "/emulator/identity/apps/";
+    if (request.method == "GET" && path == "/emulator/identity") return show(identity);
+    if (request.method == "DELETE" && path.starts_with(kApps)) {
+        if (!identity.directory().remove_app(path.substr(kApps.size())))
+            return refuse(fail(Errc::NotFound, "there is no such app"));
+        return show(identity);
+    }
+    if (request.method == "POST") {
+        if (path == "/emulator/identity") {
+            if (auto added = identity.directory().add(body); !added) return refuse(added.error());
+            log().info("identity platform changed");
+            return show(identity);
+        }
+        if (path == "/emulator/identity/approve") return approve(identity, body);
+        if (path == "/emulator/identity/revoke") return revoke(identity, body);
+    }
+    return refuse(fail(Errc::NotFound, "there is no such control"));
+}
+
+}  // namespace graphhook::emulator
