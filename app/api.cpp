@@ -2,6 +2,7 @@
 
 #include "app/json_views.hpp"
 #include "app/repairs.hpp"
+#include "app/subscription_views.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 
@@ -14,14 +15,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace graphhook::app {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t kMostRows = 10'000;
 
 unsigned status_of(Errc code) {
     switch (code) {
@@ -39,16 +37,6 @@ unsigned status_of(Errc code) {
         default:
             return 500;
     }
-}
-
-Result<std::uint64_t> number_or(const std::string& text, std::uint64_t fallback) {
-    if (text.empty()) return fallback;
-    std::uint64_t value = 0;
-    const char* last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, value);
-    if (error != std::errc{} || end != last || value > 1'000'000'000'000)
-        return fail(Errc::BadInput, fmt::format("'{}' is not a number", for_log(text, 40)));
-    return value;
 }
 
 }  // namespace
@@ -110,19 +98,7 @@ Api::ApiReply Api::answer(const receiver::AdminRequest& request) {
 
 Api::ApiReply Api::get(const Segments& path, const Query& query) {
     if (path[0] == "status" && path.size() == 1) return status();
-    if (path[0] == "subscriptions" && path.size() == 1) {
-        json::array rows;
-        for (const auto& tenant : parts_.subscriptions.list()) {
-            for (const auto& one : tenant.subscriptions) rows.push_back(to_json(one));
-        }
-        return {200, std::move(rows)};
-    }
-    if (path[0] == "subscriptions" && path.size() == 2) return show_subscription(path[1]);
-    if (path[0] == "plan" && path.size() == 1) {
-        const auto allow = number_or(query("allow_delete"), 0);
-        if (!allow) return refusal(allow.error());
-        return {200, to_json(parts_.subscriptions.plan(static_cast<std::size_t>(*allow)))};
-    }
+    if (auto reply = get_subscriptions(path, query)) return std::move(*reply);
     if (path[0] == "deliveries" && path.size() == 1) return list_deliveries(query, false);
     if (path[0] == "dead-letters" && path.size() == 1) return list_deliveries(query, true);
     if (path[0] == "notifications" && path.size() == 2) {
@@ -159,16 +135,7 @@ Api::ApiReply Api::post(const Segments& path, const json::value& body) {
         return move_deliveries("dead-letters/" + path[1], body);
     if (path[0] == "handlers" && path.size() == 3 && (path[2] == "pause" || path[2] == "resume"))
         return pause(path[1], path[2] == "pause");
-    if (path[0] == "apply" && path.size() == 1) {
-        const auto allow = parse_allow_delete(body);
-        if (!allow) return refusal(allow.error());
-        return {202, json::object{{"plan", to_json(parts_.subscriptions.apply(*allow))}}};
-    }
-    if (path[0] == "subscriptions" && path.size() == 3 && path[2] == "renew") {
-        const auto renewed = parts_.subscriptions.renew(path[1]);
-        if (!renewed) return refusal(renewed.error());
-        return {202, json::object{{"renewing", path[1]}}};
-    }
+    if (auto reply = post_subscriptions(path, body)) return std::move(*reply);
     return not_found();
 }
 
@@ -214,18 +181,6 @@ Api::ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
         wait_for<Rows>([&](Completion<Rows> done) { parts_.store.list(wanted, std::move(done)); });
     if (!rows) return refusal(rows.error());
     return {200, to_json_array(*rows)};
-}
-
-Api::ApiReply Api::show_subscription(const std::string& name) {
-    json::array rows;
-    for (const auto& tenant : parts_.subscriptions.list()) {
-        for (const auto& one : tenant.subscriptions) {
-            if (one.name == name || (!name.empty() && one.graph_id == name))
-                rows.push_back(to_json(one));
-        }
-    }
-    if (rows.empty()) return refusal(404, "there is no such subscription");
-    return {200, std::move(rows)};
 }
 
 Api::ApiReply Api::move_deliveries(const std::string& what, const json::value& body) {

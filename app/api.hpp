@@ -8,6 +8,7 @@
 #include <boost/json/value.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,13 @@ class Api final : public receiver::AdminApi {
     ApiReply post(const Segments& path, const boost::json::value& body);
     ApiReply status();
     ApiReply list_deliveries(const Query& query, bool only_dead);
+    // About subscriptions, in api_subscriptions.cpp. Absent: not one of theirs.
+    std::optional<ApiReply> get_subscriptions(const Segments& path, const Query& query);
+    std::optional<ApiReply> post_subscriptions(
+        const Segments& path, const boost::json::value& body
+    );
     ApiReply show_subscription(const std::string& name);
+    ApiReply plan(const Query& query);
     ApiReply move_deliveries(const std::string& what, const boost::json::value& body);
     ApiReply pause(const std::string& handler, bool paused);
 

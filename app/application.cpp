@@ -12,6 +12,7 @@
 #include "store/metrics.hpp"
 #include "store/store.hpp"
 #include "subscriptions/manager.hpp"
+#include "subscriptions/sync/store_sync_table.hpp"
 
 #include <fmt/format.h>
 #include <prometheus/gauge.h>
@@ -80,6 +81,7 @@ struct Application::Impl {
 
     std::unique_ptr<store::Store> store;
     std::unique_ptr<subscriptions::StoreSubscriptionTable> table;
+    std::unique_ptr<subscriptions::StoreSyncTable> sync;
     std::unique_ptr<subscriptions::SubscriptionManager> subscriptions;
     std::unique_ptr<handlers::StoreSource> source;
     std::unique_ptr<handlers::Dispatcher> dispatcher;
@@ -126,22 +128,32 @@ Result<void> Application::start() {
 
     // Who keeps Graph willing to call us. It only looks, until everybody else is in place.
     s.table = std::make_unique<subscriptions::StoreSubscriptionTable>(*s.store);
+    s.sync = std::make_unique<subscriptions::StoreSyncTable>(*s.store, s.clock);
     s.subscriptions = std::make_unique<subscriptions::SubscriptionManager>(
         config.subscriptions,
         subscriptions::SubscriptionManager::Parts{
-            .table = *s.table, .clock = s.clock, .metrics = s.subscription_metrics
+            .table = *s.table,
+            .sync = *s.sync,
+            .clock = s.clock,
+            .metrics = s.subscription_metrics,
         }
     );
 
     // Who brings what is stored to the handlers; what the last process left begins here and now.
     s.source = std::make_unique<handlers::StoreSource>(*s.store);
     s.dispatcher = std::make_unique<handlers::Dispatcher>(*s.source, s.clock, s.handler_metrics);
-    // Lifecycle notifications have a lane of their own, which ends in the subscriptions.
+    // Lifecycle notifications and signals have a lane of their own, which ends in the
+    // subscriptions.
     auto added = s.dispatcher->add(
         LifecycleLane::kName,
-        std::make_unique<LifecycleLane>([&s](const subscriptions::LifecycleEvent& event) {
-            s.subscriptions->take(event);
-        }),
+        std::make_unique<LifecycleLane>(
+            [&s](const subscriptions::LifecycleEvent& event) {
+                return s.subscriptions->take(event);
+            },
+            [&s](const std::string& name, const std::string& graph_id) {
+                return s.subscriptions->take_signal(name, graph_id);
+            }
+        ),
         LifecycleLane::accepts
     );
     if (!added) return added.error();

@@ -21,9 +21,11 @@ struct Arguments {
     std::string output = "table";
     DeliveryFilter filter;
     SelectionArguments selection;
+    ListFilter list;
     std::string name;
     std::uint64_t allow_delete = 0;
     bool all = false;
+    bool no_wait = false;
     std::function<ExitCode(const CommandContext&)> command;
 
     [[nodiscard]] CommandContext context() const {
@@ -119,6 +121,19 @@ void add_top(CLI::App& app, Arguments& arguments) {
         "  graphhook check\n  graphhook -c ./graphhook.yaml check\n\nEverything that is wrong is "
         "said at once, as file:line:column: message.",
         check);
+    auto* checks =
+        add(app, arguments, "doctor",
+            "Checks everything that has to be right outside, and says what to do",
+            "  graphhook doctor\n  graphhook doctor --output json\n\nWorks while 'serve' runs, and "
+            "while it is down. Exits 1 if any check fails.",
+            run_doctor);
+    add_output(checks, arguments);
+    auto* sign_in =
+        add(app, arguments, "login", "Signs a user in for a tenant, with a code on another device",
+            "  graphhook login personal\n\nThe tenant's credential has a refresh_token_file; the "
+            "token is stored there. 'serve' takes it up by itself.",
+            [&arguments](const CommandContext& context) { return login(context, arguments.name); });
+    sign_in->add_option("TENANT", arguments.name, "A name below 'tenants'")->required();
     auto* replay = add_selecting(
         app, arguments, "replay", "Hands over again what a handler had before",
         "  graphhook replay --handler tickets --since 2h\n  graphhook replay --handler tickets "
@@ -131,45 +146,104 @@ void add_top(CLI::App& app, Arguments& arguments) {
     replay->get_option("--handler")->required();
 }
 
-void add_subscriptions(CLI::App& app, Arguments& arguments) {
-    auto* group = add_group(
-        app, "subscriptions", "What is subscribed at Graph, what would change, and make it so",
-        "  graphhook subscriptions list\n  graphhook subscriptions plan\n  graphhook subscriptions "
-        "apply"
-    );
+/// Which lines of a long list.
+void add_list_filter(CLI::App* command, Arguments& arguments, const std::string& states) {
+    auto& list = arguments.list;
+    command->add_option("--name", list.name, "Only of this configured name");
+    command->add_option("--tenant", list.tenant, "Only of this tenant");
+    command->add_option("--state", list.state, "Only in this state: " + states);
+    command->add_option("--after", list.after, "Go on after this line (its \"cursor\")");
+    command->add_option("--limit", list.limit, "At most so many")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
+        ->capture_default_str();
+    add_output(command, arguments);
+}
+
+void add_looking(CLI::App& group, Arguments& arguments) {
     auto* list =
-        add(*group, arguments, "list", "What the store knows",
-            "  graphhook subscriptions list\n  graphhook subscriptions list --all --output json",
+        add(group, arguments, "list", "What the store knows",
+            "  graphhook subscriptions list\n  graphhook subscriptions list --state parked\n"
+            "  graphhook subscriptions list --all --output json",
             [&arguments](const CommandContext& context) {
-                return list_subscriptions(context, arguments.all);
+                return list_subscriptions(context, arguments.list);
             });
-    list->add_flag("--all", arguments.all, "Retired ones too");
-    add_output(list, arguments);
+    list->add_flag("--all", arguments.list.all, "Retired ones too");
+    add_list_filter(
+        list, arguments, "planned, creating, active, parked, polled, leaving or retired"
+    );
     auto* show =
-        add(*group, arguments, "show", "Everything about one, by its name or Graph's id",
+        add(group, arguments, "show", "Everything about one, by its name or Graph's id",
             "  graphhook subscriptions show support-inbox",
             [&arguments](const CommandContext& context) {
                 return show_subscription(context, arguments.name);
             });
     add_name(show, arguments, "Configured name, or Graph's id");
     add_output(show, arguments);
-    for (const bool apply : {false, true}) {
-        auto* command = add(
-            *group, arguments, apply ? "apply" : "plan",
-            apply ? "Makes it so now" : "What would be done now, and nothing of it",
-            apply ? "  graphhook subscriptions apply\n  graphhook subscriptions apply "
-                    "--allow-delete 40"
-                  : "  graphhook subscriptions plan\n  graphhook subscriptions plan --output json",
-            [&arguments, apply](const CommandContext& context) {
-                return apply ? apply_subscriptions(context, arguments.allow_delete)
-                             : plan_subscriptions(context, arguments.allow_delete);
-            }
-        );
+    auto* sweeps = add(
+        group, arguments, "sweeps", "When Graph was asked again, and what was found",
+        "  graphhook subscriptions sweeps\n  graphhook subscriptions sweeps --state failing",
+        [&arguments](const CommandContext& context) { return list_sweeps(context, arguments.list); }
+    );
+    add_list_filter(sweeps, arguments, "waiting, due, running, failing or impossible");
+    auto* templates =
+        add(group, arguments, "templates", "Collections that templates stand for",
+            "  graphhook subscriptions templates\n  graphhook subscriptions templates --expand "
+            "everyones-calendar",
+            [&arguments](const CommandContext& context) {
+                return arguments.name.empty() ? list_templates(context)
+                                              : expand_template(context, arguments.name);
+            });
+    templates->add_option("--expand", arguments.name, "Read the collection of this one now");
+    add_output(templates, arguments);
+}
+
+void add_planning(CLI::App& group, Arguments& arguments) {
+    auto* plan =
+        add(group, arguments, "plan", "What would be done now, and nothing of it",
+            "  graphhook subscriptions plan\n  graphhook subscriptions plan --all --output json",
+            [&arguments](const CommandContext& context) {
+                return plan_subscriptions(context, arguments.allow_delete, arguments.all);
+            });
+    plan->add_flag("--all", arguments.all, "What is kept as it is too");
+    auto* apply =
+        add(group, arguments, "apply", "Makes it so now, and waits until it is",
+            "  graphhook subscriptions apply\n  graphhook subscriptions apply --allow-delete 40\n"
+            "  graphhook subscriptions apply --no-wait\n\n'serve' does the work: interrupting this "
+            "command ends the waiting only.",
+            [&arguments](const CommandContext& context) {
+                return apply_subscriptions(context, arguments.allow_delete, !arguments.no_wait);
+            });
+    apply->add_flag("--no-wait", arguments.no_wait, "Only begin it");
+    for (auto* command : {plan, apply}) {
         command->add_option(
             "--allow-delete", arguments.allow_delete, "So many removals beyond what an hour takes"
         );
         add_output(command, arguments);
     }
+}
+
+void add_subscriptions(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "subscriptions", "What is subscribed at Graph, what would change, and make it so",
+        "  graphhook subscriptions list\n  graphhook subscriptions plan\n  graphhook subscriptions "
+        "apply\n  graphhook subscriptions sweep --all"
+    );
+    add_looking(*group, arguments);
+    add_planning(*group, arguments);
+    auto* sweep =
+        add(*group, arguments, "sweep", "Asks Graph again for what it did not tell",
+            "  graphhook subscriptions sweep finance-drive\n  graphhook subscriptions sweep --all",
+            {});
+    sweep->add_option("NAME", arguments.name, "Configured name: all its elements");
+    sweep->add_flag("--all", arguments.all, "Everything that can be swept");
+    add_output(sweep, arguments);
+    sweep->callback([&arguments] {
+        if (arguments.name.empty() != arguments.all)
+            throw CLI::ValidationError("sweep", "give a name, or --all");
+        arguments.command = [&arguments](const CommandContext& context) {
+            return sweep_subscriptions(context, arguments.name);
+        };
+    });
     auto* renew =
         add(*group, arguments, "renew", "Renews one now",
             "  graphhook subscriptions renew support-inbox",

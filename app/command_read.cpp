@@ -1,19 +1,13 @@
 // What only reads the store.
 
-#include "app/admin_client.hpp"
 #include "app/commands.hpp"
 #include "app/json_views.hpp"
-#include "app/offline_plan.hpp"
+#include "app/offline.hpp"
 #include "app/output.hpp"
 #include "app/tool_config.hpp"
-#include "store/metrics.hpp"
-
-#include <fmt/format.h>
-#include <prometheus/registry.h>
 
 #include <algorithm>
 #include <iostream>
-#include <memory>
 #include <utility>
 
 namespace graphhook::app {
@@ -28,41 +22,12 @@ const std::vector<Column> kDeliveryColumns = {
     {"REASON", "reason"},  {"RESOURCE", "resource"},
 };
 
-/// The store of a configuration, opened for looking only, with the metrics it wants.
-struct OpenedStore {
-    prometheus::Registry registry;
-    store::Metrics metrics{registry};
-    std::unique_ptr<store::Store> store;
-};
-
-/// Null and an exit code where that failed.
-std::unique_ptr<OpenedStore> open(const CommandContext& context, ExitCode& code, Config& config) {
-    auto loaded = load_for_tools(context.config_path);
-    if (!loaded) {
-        code = kRefused;
-        return nullptr;
-    }
-    config = std::move(*loaded);
-    auto opened = std::make_unique<OpenedStore>();
-    auto store = store::open_store_read_only(config.store, real_clock(), opened->metrics);
-    if (!store) {
-        std::cerr << "graphhook: the store '" << config.store.url << "' can not be opened, "
-                  << to_string(store.error()) << '\n';
-        code = kRefused;
-        return nullptr;
-    }
-    opened->store = std::move(*store);
-    return opened;
-}
-
 template <class T, class Ask>
 ExitCode with_store(const CommandContext& context, Ask&& ask, auto&& show) {
-    ExitCode code = kDone;
-    Config config;
-    const auto opened = open(context, code, config);
-    if (opened == nullptr) return code;
+    const auto opened = open_offline(context);
+    if (opened->offline == nullptr) return opened->code;
     const auto answer =
-        wait_for<T>([&](Completion<T> done) { ask(*opened->store, std::move(done)); });
+        wait_for<T>([&](Completion<T> done) { ask(opened->offline->store(), std::move(done)); });
     if (!answer) return failed(answer.error());
     return show(*answer);
 }
@@ -75,10 +40,8 @@ ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& fi
     if (!filter.subscription.empty()) query.subscription = filter.subscription;
     if (!filter.state.empty()) query.state = store::delivery_state(filter.state);
     query.after.value = filter.after;
-    ExitCode code = kDone;
-    Config config;
-    const auto opened = open(context, code, config);
-    if (opened == nullptr) return code;
+    const auto opened = open_offline(context);
+    if (opened->offline == nullptr) return opened->code;
     // In pages, so that a long list keeps no reader of the file for long.
     json::array rows;
     using Rows = std::vector<store::DeliveryRow>;
@@ -86,7 +49,7 @@ ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& fi
         query.limit =
             static_cast<std::size_t>(std::min<std::uint64_t>(filter.limit - rows.size(), 1'000));
         const auto page = wait_for<Rows>([&](Completion<Rows> done) {
-            opened->store->list(query, std::move(done));
+            opened->offline->store().list(query, std::move(done));
         });
         if (!page) return failed(page.error());
         for (const auto& row : *page) rows.push_back(to_json(row));
@@ -140,118 +103,6 @@ ExitCode list_handlers(const CommandContext& context) {
                  {"DEAD", "dead"},
                  {"OLDEST", "oldest_waiting"}},
                 to_json(stats, real_clock().system_now()).at("handlers").as_array()
-            );
-            return kDone;
-        }
-    );
-}
-
-namespace {
-
-using Records = std::vector<store::SubscriptionRecord>;
-
-/// The lines of all tenants: what is stored, and what is wanted and not yet there.
-Result<json::array> subscription_rows(const Config& config, store::Store& store) {
-    prometheus::Registry registry;
-    subscriptions::Metrics metrics(registry);
-    subscriptions::StoreSubscriptionTable table(store);
-    subscriptions::SubscriptionManager manager(
-        config.subscriptions, {.table = table, .clock = real_clock(), .metrics = metrics}
-    );
-    if (const auto loaded = manager.load(); !loaded) return loaded.error();
-    json::array rows;
-    for (const auto& tenant : manager.list()) {
-        for (const auto& status : tenant.subscriptions) rows.push_back(to_json(status));
-    }
-    return rows;
-}
-
-bool is_member(const json::value& row, std::string_view member, std::string_view text) {
-    return row.as_object().at(member).as_string() == text;
-}
-
-}  // namespace
-
-ExitCode list_subscriptions(const CommandContext& context, bool all) {
-    ExitCode code = kDone;
-    Config config;
-    const auto opened = open(context, code, config);
-    if (opened == nullptr) return code;
-    const auto rows = subscription_rows(config, *opened->store);
-    if (!rows) return failed(rows.error());
-    json::array shown;
-    for (const auto& row : *rows) {
-        if (all || !is_member(row, "state", "retired")) shown.push_back(row);
-    }
-    print_rows(
-        context.output,
-        {{"NAME", "name"},
-         {"STATE", "state"},
-         {"TENANT", "tenant"},
-         {"KIND", "kind"},
-         {"CHANGES", "changes"},
-         {"EXPIRES", "expires_at"},
-         {"GRAPH ID", "graph_id"},
-         {"ERROR", "last_error"}},
-        shown
-    );
-    return kDone;
-}
-
-ExitCode show_subscription(const CommandContext& context, const std::string& name) {
-    ExitCode code = kDone;
-    Config config;
-    const auto opened = open(context, code, config);
-    if (opened == nullptr) return code;
-    const auto rows = subscription_rows(config, *opened->store);
-    if (!rows) return failed(rows.error());
-    json::array found;
-    for (const auto& row : *rows) {
-        if (is_member(row, "name", name) || is_member(row, "graph_id", name)) found.push_back(row);
-    }
-    if (found.empty()) {
-        std::cerr << "graphhook: there is no subscription '" << name << "'\n";
-        return kFailed;
-    }
-    if (context.output == OutputFormat::Json) {
-        print_rows(context.output, {}, found);
-        return kDone;
-    }
-    bool first = true;
-    for (const auto& row : found) {
-        if (!std::exchange(first, false)) std::cout << '\n';
-        print_object(context.output, row.as_object());
-    }
-    return kDone;
-}
-
-ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete) {
-    const auto asked = load_for_tools(context.config_path);
-    if (!asked) return kRefused;
-    const std::vector<Column> columns = {
-        {"ACTION", "action"}, {"NAME", "name"},         {"TENANT", "tenant"},
-        {"DUE", "due"},       {"GRAPH ID", "graph_id"}, {"REASON", "reason"},
-    };
-    const auto answer =
-        AdminClient(asked->admin.socket)
-            .call("GET", fmt::format("/api/v1/plan?allow_delete={}", allow_delete), nullptr);
-    if (answer) {
-        print_rows(context.output, columns, answer->as_array());
-        return kDone;
-    }
-    if (answer.error().code != Errc::NotFound) return failed(answer.error());
-    std::cerr << "graphhook: 'graphhook serve' is not running: planned from the store alone, "
-                 "without asking Graph\n";
-    return with_store<Records>(
-        context,
-        [](store::Store& store, Completion<Records> done) { store.subscriptions(std::move(done)); },
-        [&](const Records& records) {
-            print_rows(
-                context.output, columns,
-                to_json(offline_plan(
-                    asked->subscriptions, records, real_clock().system_now(),
-                    static_cast<std::size_t>(allow_delete)
-                ))
             );
             return kDone;
         }

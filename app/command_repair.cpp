@@ -68,8 +68,13 @@ ExitCode pause_handler(const CommandContext& context, const std::string& name, b
     );
 }
 
-ExitCode apply_subscriptions(const CommandContext& context, std::uint64_t allow_delete) {
-    return ask(context, "POST", "/api/v1/apply", json::object{{"allow_delete", allow_delete}});
+ExitCode sweep_subscriptions(const CommandContext& context, const std::string& name) {
+    const auto target = name.empty() ? "/api/v1/sweep" : subscription_target(name) + "/sweep";
+    return ask(context, "POST", target, json::object());
+}
+
+ExitCode expand_template(const CommandContext& context, const std::string& name) {
+    return ask(context, "POST", subscription_target(name) + "/expand", json::object());
 }
 
 ExitCode renew_subscription(const CommandContext& context, const std::string& name) {

@@ -34,10 +34,22 @@ struct DeliveryFilter {
 ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& filter);
 ExitCode show_delivery(const CommandContext& context, const std::string& id);
 ExitCode list_handlers(const CommandContext& context);
-ExitCode list_subscriptions(const CommandContext& context, bool all);
+/// Which lines of a long list.
+struct ListFilter {
+    std::string name, tenant, state, after;
+    std::uint64_t limit = 1'000;
+    bool all = false;  ///< Subscriptions: retired ones too.
+};
+ExitCode list_subscriptions(const CommandContext& context, const ListFilter& filter);
 ExitCode show_subscription(const CommandContext& context, const std::string& name);
 /// Asks a running `serve`, which knows Graph's list; without one it plans from the store alone.
-ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete);
+/// `all`: what is kept too.
+ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete, bool all);
+/// Ask a running `serve`; without one the store.
+ExitCode list_sweeps(const CommandContext& context, const ListFilter& filter);
+ExitCode list_templates(const CommandContext& context);
+/// `doctor`: every check, one line each; kFailed if any fails.
+ExitCode run_doctor(const CommandContext& context);
 
 // --- What changes something: asked of the running `serve`.
 
@@ -52,8 +64,17 @@ ExitCode repair_deliveries(
     const CommandContext& context, const std::string& what, const SelectionArguments& selection
 );
 ExitCode pause_handler(const CommandContext& context, const std::string& name, bool pause);
-ExitCode apply_subscriptions(const CommandContext& context, std::uint64_t allow_delete);
+/// `wait`: until it is done, or nothing more can be done now.
+ExitCode apply_subscriptions(const CommandContext& context, std::uint64_t allow_delete, bool wait);
+/// Empty: all that can be swept.
+ExitCode sweep_subscriptions(const CommandContext& context, const std::string& name);
+ExitCode expand_template(const CommandContext& context, const std::string& name);
 ExitCode renew_subscription(const CommandContext& context, const std::string& name);
 ExitCode delete_subscription(const CommandContext& context, const std::string& name_or_id);
+
+// --- What needs neither.
+
+/// `login`: signs a user in, on another device, and stores the refresh token.
+ExitCode login(const CommandContext& context, const std::string& tenant);
 
 }  // namespace graphhook::app

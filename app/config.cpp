@@ -115,7 +115,7 @@ void fill_store(const Fill& section, store::StoreOptions& out) {
         "reserve", out.reserve
     )("max_waiting", out.max_waiting)("repeat_window", out.repeat_window)(
         "repeat_keys", out.repeat_keys
-    )("wal_bytes", out.wal_bytes);
+    )("version_window", out.version_window)("wal_bytes", out.wal_bytes);
 }
 
 subscriptions::Cloud cloud_of(const Fill& tenant) {
@@ -133,36 +133,118 @@ subscriptions::Cloud cloud_of(const Fill& tenant) {
     return cloud;
 }
 
-void fill_subscriptions(const Reading& reading, Config& config) {
+subscriptions::ClientSecret secret_of(const Fill& credential) {
+    subscriptions::ClientSecret out;
+    credential("client_secret", out.secret);
+    return out;
+}
+
+subscriptions::ClientCertificate certificate_of(const Fill& credential) {
+    subscriptions::ClientCertificate out;
+    credential("certificate", out.certificate_file)("private_key", out.private_key_file);
+    if (const auto* algorithm = credential.find("algorithm"); algorithm != nullptr) {
+        using Algorithm = subscriptions::ClientCertificate::Algorithm;
+        out.algorithm = algorithm->text == "RS256" ? Algorithm::RS256 : Algorithm::PS256;
+    }
+    return out;
+}
+
+/// App Service and its kin say by two variables where tokens are to be had.
+subscriptions::ManagedIdentity identity_of(
+    const Fill& section, const EnvironmentLookup& environment
+) {
+    subscriptions::ManagedIdentity out;
+    section("client_id", out.client_id)("object_id", out.object_id)("resource_id", out.resource_id)(
+        "imds", out.imds
+    );
+    while (out.imds.ends_with('/')) out.imds.pop_back();
+    const auto endpoint = environment("IDENTITY_ENDPOINT");
+    const auto header = environment("IDENTITY_HEADER");
+    if (endpoint && header && !endpoint->empty() && !header->empty()) {
+        out.endpoint = *endpoint;
+        out.header = Secret(*header);
+    }
+    return out;
+}
+
+/// What was given; that it is exactly one is checked elsewhere.
+subscriptions::Credential credential_of(
+    const Fill& credential, const EnvironmentLookup& environment
+) {
+    const bool secret = credential.has("client_secret") || credential.has("client_secret_file");
+    if (credential.has("refresh_token_file")) {
+        subscriptions::SignedInUser user;
+        credential("refresh_token_file", user.token_file)("scopes", user.scopes);
+        if (secret) user.secret = secret_of(credential);
+        if (credential.has("certificate")) user.certificate = certificate_of(credential);
+        return user;
+    }
+    if (credential.has("certificate")) return certificate_of(credential);
+    if (credential.has("managed_identity"))
+        return identity_of(credential.below("managed_identity"), environment);
+    if (credential.has("federated_token_file")) {
+        subscriptions::FederatedToken token;
+        credential("federated_token_file", token.token_file);
+        return token;
+    }
+    return secret_of(credential);
+}
+
+subscriptions::WantedSubscription wanted_of(const std::string& name, const Fill& section) {
+    subscriptions::WantedSubscription wanted;
+    wanted.name = name;
+    section("tenant", wanted.tenant)("resource", wanted.resource)("changes", wanted.changes)(
+        "handlers", wanted.handlers
+    )("kind", wanted.kind)("beta", wanted.beta)("immutable_ids", wanted.immutable_ids)(
+        "query_options", wanted.query_options
+    )("for_each", wanted.for_each)("filter", wanted.filter)("poll_every", wanted.poll_every)(
+        "sweep_every", wanted.sweep_every
+    );
+    for (auto* path : {&wanted.resource, &wanted.for_each}) {
+        while (path->starts_with('/')) path->erase(0, 1);
+    }
+    if (const auto* life = section.find("life"); life != nullptr)
+        wanted.life = std::chrono::minutes(static_cast<std::int64_t>(life->number / 60'000));
+    if (const auto* silence = section.find("silence"); silence != nullptr)
+        wanted.silence = std::chrono::milliseconds(static_cast<std::int64_t>(silence->number));
+    const auto is = [&section](std::string_view key, std::string_view text) {
+        const auto* value = section.find(key);
+        return value != nullptr && value->text == text;
+    };
+    if (is("source", "poll")) wanted.way = subscriptions::WantedSubscription::Way::Poll;
+    wanted.sync = is("sync", "delta");
+    wanted.initial_all = is("initial", "all");
+    if (const auto* state = section.find("client_state_file"); state != nullptr) {
+        wanted.client_state_file = state->text;
+        wanted.client_state = state->secret;
+    }
+    return wanted;
+}
+
+void fill_subscriptions(
+    const Reading& reading, const EnvironmentLookup& environment, Config& config
+) {
     auto& out = config.subscriptions;
     const Fill root(reading, "");
     out.notification_url = config.receiver.public_url + "/notifications";
     out.lifecycle_url = config.receiver.public_url + "/lifecycle";
     root.below("reconcile")("every", out.reconcile_every)("list_every", out.list_every)(
-        "removal_grace", out.removal_grace
-    )("request_timeout", out.request_timeout);
+        "expand_every", out.expand_every
+    )("removal_grace", out.removal_grace)("request_timeout", out.request_timeout);
     for (const auto& name : names_below(reading, "tenants")) {
         const auto section = root.below("tenants").below(name);
         subscriptions::Tenant tenant;
         tenant.name = name;
-        section("tenant_id", tenant.tenant_id)("client_id", tenant.client_id);
-        section.below("credential")("client_secret", tenant.client_secret);
+        section("tenant_id", tenant.tenant_id)("client_id", tenant.client_id)("requests", tenant.requests)(
+            "sweeps", tenant.sweeps
+        );
+        tenant.credential = credential_of(section.below("credential"), environment);
         tenant.cloud = cloud_of(section);
         config.receiver.tenant_ids[name] = tenant.tenant_id;
         out.tenants.push_back(std::move(tenant));
     }
-    for (const auto& name : names_below(reading, "subscriptions")) {
-        const auto section = root.below("subscriptions").below(name);
-        subscriptions::WantedSubscription wanted;
-        wanted.name = name;
-        section("tenant", wanted.tenant)("resource", wanted.resource)("changes", wanted.changes)(
-            "handlers", wanted.handlers
-        )("kind", wanted.kind)("beta", wanted.beta)("immutable_ids", wanted.immutable_ids);
-        while (wanted.resource.starts_with('/')) wanted.resource.erase(0, 1);
-        if (const auto* life = section.find("life"); life != nullptr)
-            wanted.life = std::chrono::minutes(static_cast<std::int64_t>(life->number / 60'000));
-        out.wanted.push_back(std::move(wanted));
-    }
+    for (const auto& name : names_below(reading, "subscriptions"))
+        out.wanted.push_back(wanted_of(name, root.below("subscriptions").below(name)));
 }
 
 handlers::HttpOptions http_options(const Fill& section) {
@@ -228,7 +310,7 @@ Config fill(
     fill_receiver(root.below("receiver"), config.receiver);
     fill_admin(root.below("admin"), config.admin);
     fill_store(root.below("store"), config.store);
-    fill_subscriptions(config.reading, config);
+    fill_subscriptions(config.reading, environment, config);
     fill_handlers(config.reading, config);
     root.below("log")("level", config.log.level)("format", config.log.format);
     return config;

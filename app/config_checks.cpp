@@ -2,6 +2,7 @@
 
 #include "app/nearest.hpp"
 #include "app/scalar.hpp"
+#include "core/time_text.hpp"
 #include "subscriptions/catalog/catalog.hpp"
 #include "subscriptions/catalog/check.hpp"
 
@@ -126,16 +127,128 @@ class Checks {
             error(section, "'{}' needs '{}' or '{}_file'", section, key, key);
     }
 
+    [[nodiscard]] bool given(const std::string& path) const {
+        const auto* value = reading_.find(path);
+        return reading_.sections.contains(path) || (value != nullptr && value->given);
+    }
+
+    /// Exactly one way to prove oneself, whole.
+    void credential(const std::string& path) {
+        const auto has = [&](std::string_view key) {
+            return given(fmt::format("{}.{}", path, key));
+        };
+        secret(path, "client_secret", false);
+        const bool user = has("refresh_token_file");
+        std::vector<std::string_view> ways;
+        if (has("client_secret") || has("client_secret_file")) ways.emplace_back("client_secret");
+        for (const auto* key : {"certificate", "federated_token_file", "managed_identity"}) {
+            if (has(key)) ways.emplace_back(key);
+        }
+        const bool of_a_client =
+            ways.empty() ||
+            (ways.size() == 1 && (ways[0] == "client_secret" || ways[0] == "certificate"));
+        if (user && !of_a_client) {
+            error(
+                path,
+                "'{}' has 'refresh_token_file' and {}: beside a signed-in user's token only the "
+                "client secret or the certificate of a confidential client is taken; remove the "
+                "others",
+                path, fmt::join(ways, ", ")
+            );
+        } else if (!user && ways.size() > 1) {
+            error(
+                path, "'{}' has {}: an application proves itself in one way; remove the others",
+                path, fmt::join(ways, ", ")
+            );
+        } else if (!user && ways.empty()) {
+            error(
+                path,
+                "'{}' says nothing: give one of 'client_secret_file', 'certificate', "
+                "'federated_token_file', 'managed_identity', or 'refresh_token_file' and run "
+                "'graphhook login'",
+                path
+            );
+        }
+        for (const auto* key : {"private_key", "algorithm"}) {
+            if (has(key) && !has("certificate"))
+                error(
+                    fmt::format("{}.{}", path, key),
+                    "'{0}.{1}' is about a certificate: give '{0}.certificate' too", path, key
+                );
+        }
+        if (has("scopes") && !user)
+            error(
+                path + ".scopes",
+                "'{0}.scopes' is for signed-in users: give '{0}.refresh_token_file' too, or remove "
+                "it "
+                "(an application has the permissions that its registration was granted)",
+                path
+            );
+        const auto identity = path + ".managed_identity";
+        int selectors = 0;
+        for (const auto* key : {"client_id", "object_id", "resource_id"})
+            selectors += given(fmt::format("{}.{}", identity, key)) ? 1 : 0;
+        if (selectors > 1)
+            error(
+                identity,
+                "'{}' takes at most one of 'client_id', 'object_id' and 'resource_id': any of them "
+                "says which identity",
+                identity
+            );
+    }
+
     void tenants() {
         for (const auto& name : names("tenants")) {
             const auto path = fmt::format("tenants.{}", name);
-            if (reading_.sections.contains(path + ".credential"))
-                secret(path + ".credential", "client_secret", true);
+            if (reading_.sections.contains(path + ".credential")) credential(path + ".credential");
+            const auto tenant = std::find_if(
+                config_.subscriptions.tenants.begin(), config_.subscriptions.tenants.end(),
+                [&](const auto& one) { return one.name == name; }
+            );
+            if (tenant != config_.subscriptions.tenants.end() && tenant->personal() &&
+                !tenant->delegated())
+                error(
+                    path + ".tenant_id",
+                    "'{}.tenant_id' means personal accounts, which only a signed-in user has: give "
+                    "'credential.refresh_token_file' and run 'graphhook login {}'",
+                    path, name
+                );
             const bool used = std::any_of(
                 config_.subscriptions.wanted.begin(), config_.subscriptions.wanted.end(),
                 [&](const auto& wanted) { return wanted.tenant == name; }
             );
             if (!used) warn(path, "no subscription is of tenant '{}'", name);
+        }
+    }
+
+    static bool is_default(const Value& value) {
+        if (value.key->type != Type::Duration) return value.text == value.key->fallback;
+        const auto fallback = parse_duration(value.key->fallback);
+        return fallback && static_cast<std::uint64_t>(fallback->count()) == value.number;
+    }
+
+    /// What has a meaning only beside something else, and is not beside it.
+    void beside(const std::string& path, const subscriptions::WantedSubscription& wanted) {
+        const bool poll = wanted.way == subscriptions::WantedSubscription::Way::Poll;
+        const auto idle = [&](std::string_view key, std::string_view needs) {
+            const auto full = fmt::format("{}.{}", path, key);
+            const auto* value = reading_.find(full);
+            // `check` prints defaults too: what it printed can be read again without a warning.
+            if (value == nullptr || !value->given || is_default(*value)) return;
+            warn(full, "'{}' does nothing without '{}'", full, needs);
+        };
+        if (!poll) idle("poll_every", "source: poll");
+        if (!wanted.sync) idle("sweep_every", "sync: delta");
+        if (!wanted.sync) idle("silence", "sync: delta");
+        if (!wanted.sync && !poll) idle("initial", "sync: delta");
+        if (wanted.sync && wanted.sweep_every >= config_.store.version_window) {
+            warn(
+                given(path + ".sweep_every") ? path + ".sweep_every" : path + ".sync",
+                "'{}.sweep_every' is not shorter than 'store.version_window': a sweep may hand "
+                "over "
+                "what was handed over before it",
+                path
+            );
         }
     }
 
@@ -147,12 +260,14 @@ class Checks {
             known_names(path + ".handlers", "handlers");
             resource(path + ".resource", wanted.resource);
             kind(path, wanted);
+            beside(path, wanted);
             if (!is_handled(wanted)) {
                 error(
                     path, "'{}' has no handler: name one in 'handlers', or route it to one", path
                 );
             }
-            const auto same = wanted.tenant + '\n' + subscriptions::comparable(wanted.resource);
+            const auto same = wanted.tenant + '\n' + subscriptions::comparable(wanted.for_each) +
+                              '\n' + subscriptions::comparable(wanted.resource);
             const auto [first, fresh] = first_of.emplace(same, &wanted);
             // The same changes too are more than a warning.
             if (!fresh && !wanted.resource.empty() &&
@@ -210,7 +325,11 @@ class Checks {
             const auto* value = reading_.find(path);
             // Unknown tenants, and what no value was found for, have been told already.
             if (problem.key == "tenant" || value == nullptr || !value->sound) continue;
-            error(path, "'{}': {}", path, problem.text);
+            if (problem.warning) {
+                warn(path, "'{}': {}", path, problem.text);
+            } else {
+                error(path, "'{}': {}", path, problem.text);
+            }
         }
     }
 

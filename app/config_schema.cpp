@@ -8,6 +8,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 
 namespace graphhook::app {
@@ -32,6 +34,10 @@ json::array choices(std::string_view alternatives) {
 json::object one_of_choices(const Key& key) {
     json::array any;
     any.push_back(json::object{{"enum", choices(key.alternatives)}});
+    const auto all = split_alternatives(key.alternatives);
+    // To an editor that reads YAML as it was, `off` is a truth value.
+    if (std::find(all.begin(), all.end(), "off") != all.end())
+        any.push_back(json::object{{"const", false}});
     // 1.2 without quotes is a number to an editor.
     if (key.alternatives.find('.') != std::string_view::npos)
         any.push_back(json::object{{"type", "number"}});
@@ -159,6 +165,28 @@ json::object only_for(std::string_view type) {
     };
 }
 
+/// Exactly one way to prove oneself; a signed-in user's may have the secret of its client beside
+/// it.
+json::array one_credential() {
+    constexpr std::array<std::string_view, 6> kWays{
+        "client_secret",        "client_secret_file", "certificate",
+        "federated_token_file", "managed_identity",   "refresh_token_file",
+    };
+    json::array one;
+    for (const auto way : kWays) {
+        json::object without;
+        for (const auto other : kWays) {
+            const bool beside = way == "refresh_token_file" &&
+                                (other.starts_with("client_secret") || other == "certificate");
+            if (other != way && !beside) without[other] = false;
+        }
+        one.push_back(
+            json::object{{"required", json::array{way}}, {"properties", std::move(without)}}
+        );
+    }
+    return one;
+}
+
 json::object section_schema(std::string_view path) {
     json::object properties;
     json::array required;
@@ -186,10 +214,7 @@ json::object section_schema(std::string_view path) {
             all.push_back(only_for(type));
         schema["allOf"] = std::move(all);
     } else if (path == "tenants.*.credential") {
-        json::array one;
-        one.push_back(json::object{{"required", json::array{"client_secret"}}});
-        one.push_back(json::object{{"required", json::array{"client_secret_file"}}});
-        schema["oneOf"] = std::move(one);
+        schema["oneOf"] = one_credential();
     }
     return schema;
 }

@@ -1,5 +1,6 @@
 #include "app/json_views.hpp"
 
+#include "core/log.hpp"
 #include "core/time_text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -88,6 +89,7 @@ json::object to_json(const store::StoreStats& stats, SystemTime now) {
 json::object to_json(const subscriptions::SubscriptionStatus& status) {
     return {
         {"name", status.name},
+        {"element", status.element},
         {"state", status.state},
         {"tenant", status.tenant},
         {"kind", status.kind},
@@ -116,33 +118,6 @@ json::object to_json(const subscriptions::TenantStatus& tenant) {
     };
 }
 
-json::array to_json(const std::vector<subscriptions::SubscriptionManager::TenantPlan>& plans) {
-    json::array rows;
-    for (const auto& [tenant, plan] : plans) {
-        for (const auto& step : plan.steps) {
-            rows.push_back(json::object{
-                {"action", subscriptions::to_string(step.action)},
-                {"name", step.name},
-                {"tenant", tenant},
-                {"due", time_or_null(step.due)},
-                {"graph_id", step.graph_id},
-                {"reason", step.reason},
-            });
-        }
-        for (const auto& orphan : plan.orphans) {
-            rows.push_back(json::object{
-                {"action", "orphan"},
-                {"name", ""},
-                {"tenant", tenant},
-                {"due", nullptr},
-                {"graph_id", orphan.graph_id},
-                {"reason", "at Graph with our URL, not known here: " + orphan.resource},
-            });
-        }
-    }
-    return rows;
-}
-
 json::object to_json(const store::RefusedBody& body) {
     return {
         {"number", body.number}, {"at", to_text(body.at)},
@@ -158,6 +133,16 @@ Result<store::NotificationId> parse_id(std::string_view text) {
     if (error != std::errc{} || end != last || id.value < 0)
         return fail(Errc::BadInput, fmt::format("'{}' is not a notification's number", text));
     return id;
+}
+
+Result<std::uint64_t> number_or(std::string_view text, std::uint64_t fallback) {
+    if (text.empty()) return fallback;
+    std::uint64_t value = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error != std::errc{} || end != last || value > 1'000'000'000'000)
+        return fail(Errc::BadInput, fmt::format("'{}' is not a number", for_log(text, 40)));
+    return value;
 }
 
 Result<SystemTime> parse_moment(std::string_view text, SystemTime now) {

@@ -21,9 +21,6 @@ boost::json::object to_json(const store::StoreStats& stats, SystemTime now);
 boost::json::object to_json(const subscriptions::SubscriptionStatus& status);
 /// What holds for the tenant as a whole; its subscriptions are listed by themselves.
 boost::json::object to_json(const subscriptions::TenantStatus& tenant);
-/// A plan's steps and orphans, a row each.
-boost::json::array to_json(const std::vector<subscriptions::SubscriptionManager::TenantPlan>& plans
-);
 boost::json::object to_json(const store::RefusedBody& body);
 
 template <class T>
@@ -41,6 +38,8 @@ boost::json::value time_or_null(SystemTime time);
 
 /// A number as Selection and DeliveryQuery take it. Errc::BadInput.
 [[nodiscard]] Result<store::NotificationId> parse_id(std::string_view text);
+/// A number of a query; empty: `fallback`. Errc::BadInput.
+[[nodiscard]] Result<std::uint64_t> number_or(std::string_view text, std::uint64_t fallback);
 /// "2h" (ago) or an RFC 3339 time.
 [[nodiscard]] Result<SystemTime> parse_moment(std::string_view text, SystemTime now);
 

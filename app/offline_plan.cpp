@@ -23,12 +23,17 @@ std::vector<subscriptions::SubscriptionManager::TenantPlan> offline_plan(
         for (const auto& record : records) {
             if (record.tenant != tenant.name) continue;
             situation.records.push_back(record);
-            if (record.graph_id.empty() || record.state == store::SubscriptionState::Retired)
+            if (record.graph_id.empty() || record.state == store::SubscriptionState::Retired ||
+                record.state == store::SubscriptionState::Parked)
                 continue;
-            listing.subscriptions.push_back(
-                {record.graph_id, record.resource, record.changes, record.notification_url,
-                 record.lifecycle_url, record.expires_at, std::nullopt}
-            );
+            subscriptions::GraphSubscription there;
+            there.id = record.graph_id;
+            there.resource = record.resource;
+            there.changes = record.changes;
+            there.notification_url = record.notification_url;
+            there.lifecycle_url = record.lifecycle_url;
+            there.expires_at = record.expires_at;
+            listing.subscriptions.push_back(std::move(there));
         }
         situation.listing = std::move(listing);
         plans.push_back({tenant.name, subscriptions::make_plan(situation)});

@@ -1,6 +1,7 @@
 #include "app/api.hpp"
 
 #include "store/metrics.hpp"
+#include "subscriptions/sync/store_sync_table.hpp"
 #include "tests/support/open_store.hpp"
 
 #include <boost/json/parse.hpp>
@@ -58,8 +59,9 @@ class ApiTest : public ::testing::Test {
     prometheus::Registry registry;
     subscriptions::Metrics metrics{registry};
     subscriptions::StoreSubscriptionTable table{*store};
+    subscriptions::StoreSyncTable sync{*store, real_clock()};
     subscriptions::SubscriptionManager manager{
-        {}, {.table = table, .clock = real_clock(), .metrics = metrics}
+        {}, {.table = table, .sync = sync, .clock = real_clock(), .metrics = metrics}
     };
     Api api{Api::Parts{
         .store = *store,
@@ -84,7 +86,9 @@ TEST_F(ApiTest, ShowsStatusDeliveriesAndANotificationWithItsItem) {
     const auto shown = boost::json::parse(get("/notifications/" + id).body);
     EXPECT_EQ(shown.at("item").at("id").as_string(), "1");
     EXPECT_EQ(shown.at("deliveries").as_array().size(), 1U);
-    for (const auto* path : {"/handlers", "/dead-letters", "/subscriptions", "/plan", "/refused"}) {
+    for (const auto* path :
+         {"/handlers", "/dead-letters", "/subscriptions", "/sweeps", "/templates", "/progress",
+          "/refused"}) {
         const auto reply = get(path);
         EXPECT_EQ(reply.status, 200U) << path;
         EXPECT_TRUE(boost::json::parse(reply.body).is_array()) << path;
@@ -104,6 +108,12 @@ TEST_F(ApiTest, AnswersWhatItDoesNotKnowWithAReason) {
     EXPECT_EQ(status_of(get("/deliveries", "state=asleep")), 400U);
     EXPECT_EQ(status_of(get("/deliveries", "after=x")), 400U);
     EXPECT_EQ(status_of(get("/plan", "allow_delete=-1")), 400U);
+    EXPECT_EQ(status_of(get("/plan", "limit=x")), 400U);
+    EXPECT_EQ(status_of(get("/subscriptions", "limit=x")), 400U);
+    EXPECT_EQ(status_of(get("/sweeps", "limit=-1")), 400U);
+    EXPECT_EQ(status_of(post("/subscriptions/nobody/sweep", "{}")), 404U);
+    EXPECT_EQ(status_of(post("/subscriptions/nobody/expand", "{}")), 404U);
+    EXPECT_EQ(status_of(post("/subscriptions/nobody/dance", "{}")), 404U);
     EXPECT_EQ(status_of(get("/a b%")), 400U);
     EXPECT_EQ(status_of(post("/replay", "{")), 400U);
     EXPECT_EQ(status_of(post("/replay", "{}")), 400U);
@@ -121,7 +131,20 @@ TEST_F(ApiTest, AnswersWhatItDoesNotKnowWithAReason) {
     );
 }
 
+TEST_F(ApiTest, APlanHasASummaryAndAnEstimate) {
+    const auto reply = get("/plan", "all=1");
+    ASSERT_EQ(reply.status, 200U);
+    const auto plan = boost::json::parse(reply.body);
+    EXPECT_EQ(plan.at("summary").at("create").to_number<int>(), 0);
+    EXPECT_EQ(plan.at("estimate_seconds").to_number<int>(), 0);
+    EXPECT_TRUE(plan.at("steps").is_array());
+    const auto swept = post("/sweep", "{}");
+    EXPECT_EQ(swept.status, 202U);
+    EXPECT_EQ(boost::json::parse(swept.body).at("sweeping").to_number<int>(), 0);
+}
+
 TEST_F(ApiTest, WhoMayOnlyReadRepairsNothing) {
+    EXPECT_EQ(post("/sweep", "{}", false).status, 403U);
     EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})", false).status, 403U);
     EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})").status, 200U);
 }

@@ -34,6 +34,11 @@ TEST_F(CliTest, VersionAndHelpExit0) {
         {"subscriptions", "apply"},
         {"subscriptions", "renew"},
         {"subscriptions", "delete"},
+        {"subscriptions", "sweep"},
+        {"subscriptions", "sweeps"},
+        {"subscriptions", "templates"},
+        {"doctor"},
+        {"login"},
         {"deliveries", "list"},
         {"deliveries", "show"},
         {"dead-letters", "list"},
@@ -70,6 +75,12 @@ TEST_F(CliTest, WrongUsageExits2) {
         {"dead-letters", "drop"},
         {"dead-letters", "drop", "--all", "1"},
         {"handlers", "pause"},
+        {"subscriptions", "list", "--limit", "0"},
+        {"subscriptions", "sweep"},
+        {"subscriptions", "sweep", "inbox", "--all"},
+        {"login"},
+        {"login", "nobody"},
+        {"doctor", "--output", "xml"},
     };
     for (const auto& arguments : wrong) {
         auto program = graphhook(arguments);
@@ -108,12 +119,20 @@ TEST_F(CliTest, ReadingWorksWhileServeIsDown) {
              {"deliveries", "list", "--output", "json"},
              {"dead-letters", "list", "--output", "json"},
              {"handlers", "list", "--output", "json"},
-             {"subscriptions", "plan", "--output", "json"}
+             {"subscriptions", "sweeps", "--output", "json"},
+             {"subscriptions", "templates", "--output", "json"}
          }) {
         auto program = graphhook(arguments);
         EXPECT_EQ(program.wait(), 0) << program.err();
         EXPECT_TRUE(boost::json::parse(program.out()).is_array()) << program.out();
     }
+    auto plan = graphhook({"subscriptions", "plan", "--output", "json"});
+    EXPECT_EQ(plan.wait(), 0) << plan.err();
+    EXPECT_TRUE(boost::json::parse(plan.out()).at("summary").is_object()) << plan.out();
+    EXPECT_THAT(plan.err(), HasSubstr("planned from the store alone"));
+    auto summary = graphhook({"subscriptions", "plan"});
+    EXPECT_EQ(summary.wait(), 0) << summary.err();
+    EXPECT_THAT(summary.out(), HasSubstr("0 to create, 0 to renew"));
     auto table = graphhook({"deliveries", "list"});
     EXPECT_EQ(table.wait(), 0);
     EXPECT_THAT(table.out(), HasSubstr("HANDLER"));
@@ -139,6 +158,9 @@ TEST_F(CliTest, RepairingSaysThatServeIsNotRunning) {
              {"dead-letters", "drop", "--all"},
              {"handlers", "pause", "audit"},
              {"subscriptions", "apply"},
+             {"subscriptions", "apply", "--no-wait"},
+             {"subscriptions", "sweep", "--all"},
+             {"subscriptions", "templates", "--expand", "inbox"},
              {"subscriptions", "renew", "inbox"},
              {"subscriptions", "delete", "inbox"}
          }) {

@@ -1,10 +1,4 @@
-#include "app/config.hpp"
-
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-
-#include <map>
-#include <string>
+#include "tests/app/config_fixture.hpp"
 
 namespace graphhook::app {
 namespace {
@@ -15,55 +9,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class ConfigTest : public ::testing::Test {
+class ConfigTest : public ConfigFixture {
   protected:
-    Parsed parse(const std::string& text) {
-        return parse_config(
-            text,
-            [this](std::string_view name) -> std::optional<std::string> {
-                const auto found = environment.find(std::string(name));
-                if (found == environment.end()) return std::nullopt;
-                return found->second;
-            },
-            [this](const std::string& path) -> Result<std::string> {
-                const auto found = files.find(path);
-                if (found == files.end())
-                    return fail(Errc::BadInput, fmt::format("can not read '{}': gone", path));
-                return found->second;
-            }
-        );
-    }
-
-    /// "line:column: message" of each problem.
-    std::vector<std::string> problems(const std::string& text) {
-        std::vector<std::string> out;
-        for (const auto& problem : parse(text).problems) {
-            out.push_back(to_string(problem, "f").substr(2));
-        }
-        return out;
-    }
-
-    /// A sound configuration plus these lines.
-    static std::string with(const std::string& more) {
-        return "receiver: {listen: '127.0.0.1:0', public_url: https://h.example/graph}\n" + more;
-    }
     static std::string receiver(const std::string& more) {
         return "receiver:\n  public_url: https://h.example/graph\n" + more;
     }
-    static std::string subscription(const std::string& more) {
-        return with(
-                   "tenants: {t: {tenant_id: 84bd8158-6d4d-4958-8b9f-9d6445542f95, client_id: "
-                   "84bd8158-6d4d-4958-8b9f-9d6445542f95, credential: {client_secret: pw}}}\n"
-                   "handlers: {h: {type: log}}\n"
-                   "subscriptions:\n  s:\n    tenant: t\n    changes: [updated]\n"
-               ) +
-               more;
-    }
-
-    std::map<std::string, std::string> environment;
-    std::map<std::string, std::string> files = {
-        {"/c.pem", "certificate"}, {"/k.pem", "key"}, {"/secret", "from file\n"}, {"/empty", ""}
-    };
 };
 
 TEST_F(ConfigTest, TheLeastOneCanWriteIsEnough) {
@@ -104,10 +54,12 @@ TEST_F(ConfigTest, DefaultsOfTheTableAreThoseOfTheRooms) {
     EXPECT_EQ(config.store.max_waiting, store.max_waiting);
     EXPECT_EQ(config.store.repeat_window, store.repeat_window);
     EXPECT_EQ(config.store.repeat_keys, store.repeat_keys);
+    EXPECT_EQ(config.store.version_window, store.version_window);
     EXPECT_EQ(config.store.wal_bytes, store.wal_bytes);
     const subscriptions::SubscriptionsOptions subscriptions;
     EXPECT_EQ(config.subscriptions.reconcile_every, subscriptions.reconcile_every);
     EXPECT_EQ(config.subscriptions.list_every, subscriptions.list_every);
+    EXPECT_EQ(config.subscriptions.expand_every, subscriptions.expand_every);
     EXPECT_EQ(config.subscriptions.removal_grace, subscriptions.removal_grace);
     EXPECT_EQ(config.subscriptions.request_timeout, subscriptions.request_timeout);
     const handlers::HandlerOptions handler;
@@ -133,14 +85,16 @@ receiver:
   threads: 2
   limits: {items: 10, body_bytes: 1MiB, idle: 5s}
 admin: {listen: "", socket: /tmp/a.sock}
-store: {url: "sqlite:/tmp/x.db", retain: 1h}
-reconcile: {every: 1m, list_every: 2m, removal_grace: 0s}
+store: {url: "sqlite:/tmp/x.db", retain: 1h, version_window: 50h}
+reconcile: {every: 1m, list_every: 2m, expand_every: 3m, removal_grace: 0s}
 tenants:
   t:
     tenant_id: 84bd8158-6d4d-4958-8b9f-9d6445542f95
     client_id: 11111111-2222-3333-4444-555555555555
     cloud: {graph: "https://127.0.0.1:9/", login: "https://127.0.0.1:8", ca_file: /c.pem}
     credential: {client_secret: "${SECRET}"}
+    requests: 3
+    sweeps: 1
   gov:
     tenant_id: 84bd8158-6d4d-4958-8b9f-9d6445542f95
     client_id: 11111111-2222-3333-4444-555555555555
@@ -174,14 +128,21 @@ log: {level: debug, format: json}
     EXPECT_EQ(config.receiver.limits.body_bytes, 1U << 20);
     EXPECT_EQ(config.admin.listen, "");
     EXPECT_EQ(config.store.url, "sqlite:/tmp/x.db");
+    EXPECT_EQ(config.store.version_window, std::chrono::hours(50));
     EXPECT_EQ(config.subscriptions.list_every, std::chrono::minutes(2));
+    EXPECT_EQ(config.subscriptions.expand_every, std::chrono::minutes(3));
     const auto& tenants = config.subscriptions.tenants;
     ASSERT_EQ(tenants.size(), 2U);
     EXPECT_EQ(tenants[0].cloud.graph, "https://127.0.0.1:9");
     EXPECT_EQ(tenants[0].cloud.ca_file, "/c.pem");
-    EXPECT_TRUE(tenants[0].client_secret.equals("pw"));
+    EXPECT_TRUE(std::get<subscriptions::ClientSecret>(tenants[0].credential).secret.equals("pw"));
+    EXPECT_EQ(tenants[0].requests, 3U);
+    EXPECT_EQ(tenants[0].sweeps, 1U);
     EXPECT_EQ(tenants[1].cloud.graph, "https://graph.microsoft.us");
-    EXPECT_TRUE(tenants[1].client_secret.equals("from file"));
+    EXPECT_TRUE(
+        std::get<subscriptions::ClientSecret>(tenants[1].credential).secret.equals("from file")
+    );
+    EXPECT_EQ(tenants[1].requests, subscriptions::Tenant().requests);
     const auto& wanted = config.subscriptions.wanted;
     ASSERT_EQ(wanted.size(), 2U);
     EXPECT_EQ(wanted[0].resource, "users/x/messages");
@@ -406,25 +367,6 @@ TEST_F(ConfigTest, AnUnknownKindOfResourceIsAWarning) {
     EXPECT_THAT(parsed.problems[0].message, HasSubstr("of no kind that is known here"));
 }
 
-TEST_F(ConfigTest, ASecretIsGivenOnceDirectlyOrByFile) {
-    const auto tenant = [](const std::string& credential) {
-        return with(
-            "tenants: {t: {tenant_id: 84bd8158-6d4d-4958-8b9f-9d6445542f95, client_id: "
-            "84bd8158-6d4d-4958-8b9f-9d6445542f95, credential: {" +
-            credential + "}}}\n"
-        );
-    };
-    EXPECT_THAT(
-        problems(tenant("")), Contains(HasSubstr("needs 'client_secret' or 'client_secret_file'"))
-    );
-    EXPECT_THAT(
-        problems(tenant("client_secret: a, client_secret_file: /secret")),
-        Contains(HasSubstr("are both given"))
-    );
-    EXPECT_THAT(problems(tenant("client_secret_file: /no")), Contains(HasSubstr("can not read")));
-    EXPECT_THAT(problems(tenant("client_secret_file: /empty")), Contains(HasSubstr("is empty")));
-}
-
 TEST_F(ConfigTest, AKeyOfAnotherTypeOfHandlerIsNamedAsSuch) {
     EXPECT_THAT(
         problems(with("handlers: {h: {type: log, url: 'https://x', routes: [{}]}}\n")),
@@ -438,9 +380,9 @@ TEST_F(ConfigTest, AKeyOfAnotherTypeOfHandlerIsNamedAsSuch) {
 
 TEST_F(ConfigTest, OptionsThatDoNotExistAreUnknown) {
     EXPECT_THAT(
-        problems(subscription("    resource: users/x/messages\n    handlers: h\n    sync: delta\n")
+        problems(subscription("    resource: users/x/messages\n    handlers: h\n    synch: delta\n")
         ),
-        ElementsAre("10:5: unknown key 'subscriptions.s.sync'")
+        ElementsAre("10:5: unknown key 'subscriptions.s.synch', did you mean 'sync'?")
     );
 }
 

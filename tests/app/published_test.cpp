@@ -107,6 +107,15 @@ TEST(PublishedTest, TheSchemaAndTheParserAgree) {
             ", cloud: china, credential: {client_secret_file: x}}}\n",
         head + "tenants: {t: {" + tenant +
             ", cloud: {graph: https://a, login: https://b}, credential: {client_secret: x}}}\n",
+        head + "tenants: {t: {" + tenant +
+            ", credential: {certificate: /c, private_key: /k, algorithm: RS256}}}\n",
+        head + "tenants: {t: {" + tenant + ", credential: {federated_token_file: /f}}}\n",
+        head + "tenants: {t: {" + tenant + ", sweeps: 3, credential: {managed_identity: }}}\n",
+        head + "tenants: {t: {" + tenant +
+            ", credential: {refresh_token_file: /t, scopes: Mail.Read, client_secret: x}}}\n",
+        head + "handlers: {h: {type: log}}\ntenants: {t: {" + tenant +
+            ", credential: {client_secret: x}}}\nsubscriptions: {s: {tenant: t, for_each: users, "
+            "resource: 'users/{id}/messages', changes: created, sync: off, handlers: h}}\n",
         head + "handlers: {h: {type: log, item: yes, routes: [{}]}}\n",
         head +
             "handlers: {h: {type: file, path: /x, rotate: {size: 1MiB}, routes: [{kinds: x}]}}\n",
@@ -143,7 +152,13 @@ TEST(PublishedTest, TheSchemaAndTheParserAgree) {
         head + "tenants: {t: {tenant_id: x, client_id: y, credential: {client_secret: x}}}\n",
         head + "subscriptions: {s: {tenant: t}}\n",
         head + "subscriptions: {s: {tenant: t, resource: r, changes: [made]}}\n",
-        head + "subscriptions: {s: {tenant: t, resource: r, changes: created, sync: delta}}\n",
+        head + "subscriptions: {s: {tenant: t, resource: r, changes: created, synch: delta}}\n",
+        head + "subscriptions: {s: {tenant: t, resource: r, changes: created, sync: full}}\n",
+        head + "tenants: {t: {" + tenant + ", credential: {client_secret: a, certificate: /c}}}\n",
+        head + "tenants: {t: {" + tenant +
+            ", credential: {refresh_token_file: /t, managed_identity: {}}}}\n",
+        head + "tenants: {t: {" + tenant + ", credential: {certificate: /c, algorithm: none}}}\n",
+        head + "tenants: {t: {" + tenant + ", requests: 0, credential: {client_secret: x}}}\n",
         head + "handlers: {h: {}}\n",
         head + "handlers: {h: {type: plugin}}\n",
         head + "handlers: {h: {type: log, url: https://x, routes: [{}]}}\n",

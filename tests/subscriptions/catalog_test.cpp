@@ -1,6 +1,5 @@
 #include "subscriptions/catalog/catalog.hpp"
 
-#include "subscriptions/catalog/check.hpp"
 #include "tests/subscriptions/fakes.hpp"
 
 #include <gmock/gmock.h>
@@ -180,59 +179,6 @@ TEST(CatalogTest, TwoSpellingsOfOneResourceAreTheSame) {
     EXPECT_FALSE(same_changes("created", "created,updated"));
     EXPECT_TRUE(is_about_me("/me/messages"));
     EXPECT_FALSE(is_about_me("users/x/messages"));
-}
-
-std::vector<std::string> problems_of(WantedSubscription what) {
-    std::vector<std::string> keys;
-    for (const auto& problem : check(options_with({std::move(what)}))) keys.push_back(problem.key);
-    return keys;
-}
-
-TEST(CheckTest, FindsWhatGraphWouldRefuse) {
-    EXPECT_THAT(problems_of(wanted("a", "users/x/messages")), IsEmpty());
-    EXPECT_THAT(problems_of(wanted("a", "drives/x/root", {"created"})), ElementsAre("changes"));
-    EXPECT_THAT(problems_of(wanted("a", "users/x/messages", {"moved"})), ElementsAre("changes"));
-    EXPECT_THAT(problems_of(wanted("a", "users/x/messages", {})), ElementsAre("changes"));
-    EXPECT_THAT(problems_of(wanted("a", "me/messages")), ElementsAre("resource"));
-    EXPECT_THAT(problems_of(wanted("a", "security/alerts")), ElementsAre("resource"));
-    EXPECT_THAT(problems_of(wanted("a", "security/alerts?$top=1")), ElementsAre("resource"));
-    EXPECT_THAT(problems_of(wanted("a", "security/alerts/1")), IsEmpty());
-    EXPECT_THAT(problems_of(wanted("a", "security/alerts?$filter=status eq 'x'")), IsEmpty());
-    EXPECT_THAT(problems_of(wanted("a", "groups/x/conversations")), ElementsAre("resource"));
-    EXPECT_THAT(problems_of(wanted("a", "print/printers/x/jobs")), ElementsAre("resource"));
-    auto meeting = wanted("a", "communications/onlineMeetings(joinWebUrl='x')/meetingCallEvents");
-    EXPECT_THAT(problems_of(meeting), ElementsAre("beta"));
-    meeting.beta = true;
-    EXPECT_THAT(problems_of(meeting), IsEmpty());
-    auto mail = wanted("a", "users/x/messages");
-    mail.life = 20'000min;
-    EXPECT_THAT(problems_of(mail), ElementsAre("life"));
-    mail.life = 10min;
-    EXPECT_THAT(problems_of(mail), ElementsAre("life"));
-    auto stray = wanted("a", "users/x/messages");
-    stray.tenant = "fabrikam";
-    EXPECT_THAT(problems_of(stray), ElementsAre("tenant"));
-}
-
-TEST(CheckTest, AnUnknownResourceWorksWithWhatTheConfigurationSays) {
-    auto what = wanted("a", "brandNew/things", {"created", "deleted"});
-    EXPECT_THAT(problems_of(what), IsEmpty());
-    EXPECT_EQ(kind_of(what), "unknown");
-    what.kind = "thing";
-    what.life = 4'000min;
-    EXPECT_THAT(problems_of(what), IsEmpty());
-    EXPECT_EQ(kind_of(what), "thing");
-    EXPECT_EQ(life_of(what), 4'000min);
-}
-
-TEST(CheckTest, NamesTwoThatWantTheSame) {
-    const auto problems = check(options_with(
-        {wanted("a", "users/x/messages", {"created", "updated"}),
-         wanted("b", "Users('x')/messages", {"updated", "created"})}
-    ));
-    ASSERT_EQ(problems.size(), 1u);
-    EXPECT_EQ(problems[0].subscription, "b");
-    EXPECT_THAT(problems[0].text, HasSubstr("`a`"));
 }
 
 }  // namespace
