@@ -98,9 +98,9 @@ GraphResult<HttpResponse> GraphClient::send(
             reply->headers.emplace_back("request-id", "none; client-request-id " + call_id);
         if (reply->status >= 200 && reply->status < 300) return std::move(*reply);
         const auto claims = claims_challenge(*reply);
-        if (reply->status == 401 || (reply->status == 403 && claims)) {
+        if (attempt == 1 && (reply->status == 401 || (reply->status == 403 && claims))) {
             parts_.tokens.drop(*token, claims.value_or(""));
-            if (attempt == 1) continue;
+            continue;
         }
         const SystemTime now = parts_.clock.system_now();
         GraphError error =
@@ -192,7 +192,7 @@ GraphResult<GraphSubscription> GraphClient::create(
 
 GraphResult<std::vector<GraphSubscription>> GraphClient::list(Api api, std::stop_token stop) {
     std::vector<GraphSubscription> all;
-    std::set<std::string> seen;
+    std::set<std::string> seen{url(api)};
     std::string at;
     for (std::size_t page = 0; page < kMostPages; ++page) {
         auto read = list_page(api, at, stop);
@@ -215,11 +215,12 @@ GraphResult<ListPage> GraphClient::list_page(
     auto read = read_page(*reply);
     if (!read) return read.error();
     if (!read->next_link.empty() && !is_list_link(read->next_link, base_)) {
-        return GraphError{
-            .next = Next::Garbled,
-            .status = reply->status,
-            .message = "a list whose next page is elsewhere: not followed"
-        };
+        return garbled(
+            *reply,
+            fmt::format(
+                "a list whose next page is elsewhere ({}): not followed", host_of(read->next_link)
+            )
+        );
     }
     return std::move(*read);
 }

@@ -2,8 +2,7 @@
 
 #include "core/time_text.hpp"
 #include "subscriptions/graph/graph_reply.hpp"
-#include "tests/subscriptions/fakes.hpp"
-#include "tests/subscriptions/imposter.hpp"
+#include "tests/subscriptions/credentials_fixture.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -17,18 +16,23 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Imposter;
-using test::kNow;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+
+constexpr SystemTime kNow = test::kStart;
+
+std::string metrics_text(const prometheus::Registry& registry) {
+    return prometheus::TextSerializer().Serialize(registry.Collect());
+}
 
 class FakeTokens final : public TokenSource {
   public:
     GraphResult<Secret> get(std::stop_token) override {
         return Secret("token-" + std::to_string(number_));
     }
-    void drop(const Secret&) override { ++number_; }
+    void drop(const Secret&, std::string_view) override { ++number_; }
 
   private:
     int number_ = 1;
@@ -69,10 +73,10 @@ class GraphClientTest : public ::testing::Test {
     Imposter graph_{[this](const Imposter::Request&) { return answer(); }};
     std::unique_ptr<HttpClient> http_ = make_http_client({.timeout = 10s});
     FakeTokens tokens_;
-    test::FakeClock clock_;
+    test::SteppedClock clock_;
     prometheus::Registry registry_;
     Metrics metrics_{registry_};
-    GraphClient client_{graph_.url(), {*http_, tokens_, clock_, metrics_, test::counting_hex()}};
+    GraphClient client_{graph_.url(), {*http_, tokens_, clock_, metrics_, random_hex}};
 };
 
 TEST_F(GraphClientTest, CreatesWithEverythingThatGraphNeeds) {
@@ -96,6 +100,17 @@ TEST_F(GraphClientTest, CreatesWithEverythingThatGraphNeeds) {
     EXPECT_EQ(body.at("resource").as_string(), "users/x/messages");
     EXPECT_EQ(body.at("expirationDateTime").as_string(), to_text(kNow + 24h)) << "whole seconds";
     EXPECT_EQ(body.at("clientState").as_string(), "state");
+}
+
+TEST_F(GraphClientTest, QueryOptionsAreSentAndTheApplicationIsRead) {
+    say({.status = 201, .body = subscription_json("sub-1", R"(,"applicationId":"app-1")")});
+    auto create = request();
+    create.query_options = "$filter=x eq 'y'";
+    const auto made = client_.create(create, {});
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->application_id, "app-1");
+    const auto body = boost::json::parse(graph_.requests().at(0).body);
+    EXPECT_EQ(body.at("notificationQueryOptions").as_string(), "$filter=x eq 'y'");
 }
 
 TEST_F(GraphClientTest, AsksForImmutableIdsOnlyWhereToldTo) {
@@ -122,7 +137,7 @@ TEST_F(GraphClientTest, TheOtherCallsGoWhereTheyShould) {
     EXPECT_EQ(sent[2].method + sent[2].target, "POST/v1.0/subscriptions/sub-1/reauthorize");
     EXPECT_EQ(sent[2].headers.at("content-length"), "0");
     EXPECT_EQ(sent[3].method + sent[3].target, "DELETE/v1.0/subscriptions/sub-1");
-    const auto text = test::metrics_text(registry_);
+    const auto text = metrics_text(registry_);
     EXPECT_THAT(text, HasSubstr("code=\"404\""));
     EXPECT_THAT(text, HasSubstr("operation=\"reauthorize\""));
 }
@@ -140,6 +155,22 @@ TEST_F(GraphClientTest, ListsAllPages) {
     EXPECT_EQ(graph_.requests().at(1).target, "/v1.0/subscriptions?$skiptoken=2");
 }
 
+TEST_F(GraphClientTest, PageThreeOfNineRefusedIsNoList) {
+    for (int page = 2; page <= 3; ++page) {
+        const std::string next =
+            graph_.url() + "/v1.0/subscriptions?$skiptoken=" + std::to_string(page);
+        say(
+            {.body = R"({"value":[)" + subscription_json("s" + std::to_string(page)) +
+                     R"(],"@odata.nextLink":")" + next + "\"}"}
+        );
+    }
+    say({.status = 403, .body = "{}", .headers = {{"request-id", "r-3"}}});
+    const auto all = client_.list(Api::V1, {});
+    ASSERT_FALSE(all) << "never a part";
+    EXPECT_EQ(all.error().next, Next::Refused);
+    EXPECT_EQ(all.error().request_id, "r-3");
+}
+
 TEST_F(GraphClientTest, ANextPageElsewhereIsNeverFollowed) {
     Imposter other([](const Imposter::Request&) { return Imposter::Reply{.body = "{}"}; });
     for (const std::string& link :
@@ -150,9 +181,34 @@ TEST_F(GraphClientTest, ANextPageElsewhereIsNeverFollowed) {
         const auto all = client_.list(Api::V1, {});
         ASSERT_FALSE(all) << link;
         EXPECT_EQ(all.error().next, Next::Garbled);
+        EXPECT_THAT(all.error().message, HasSubstr("not followed"));
     }
     EXPECT_THAT(graph_.requests(), SizeIs(5));
     EXPECT_THAT(other.requests(), IsEmpty());
+}
+
+TEST_F(GraphClientTest, OnePageOfAListIsReadFromItsLink) {
+    const std::string next = graph_.url() + "/v1.0/subscriptions?$skiptoken=2";
+    say(
+        {.body =
+             R"({"value":[)" + subscription_json("a") + R"(],"@odata.nextLink":")" + next + "\"}"}
+    );
+    say({.body = R"({"value":[]})"});
+    const auto first = client_.list_page(Api::V1, "", {});
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->next_link, next);
+    ASSERT_TRUE(client_.list_page(Api::V1, first->next_link, {}));
+    EXPECT_EQ(graph_.requests().at(1).target, "/v1.0/subscriptions?$skiptoken=2");
+}
+
+TEST_F(GraphClientTest, ARedirectedSubscriptionGetsItsUrlWithItsExpiry) {
+    say({.body = subscription_json("sub-1")});
+    ASSERT_TRUE(client_.redirect(Api::V1, "sub-1", kNow + 1h, "https://h.example/new", {}));
+    const auto sent = graph_.requests().at(0);
+    EXPECT_EQ(sent.method, "PATCH");
+    const auto body = boost::json::parse(sent.body);
+    EXPECT_EQ(body.at("notificationUrl").as_string(), "https://h.example/new");
+    EXPECT_EQ(body.at("expirationDateTime").as_string(), to_text(kNow + 1h));
 }
 
 TEST_F(GraphClientTest, AListThatLoopsEnds) {
@@ -199,7 +255,7 @@ TEST_F(GraphClientTest, RetryAfterIsReadAndThrottlingCounted) {
     EXPECT_EQ(made.error().code, "TooManyRequests");
     EXPECT_EQ(made.error().request_id, "r-1");
     EXPECT_FALSE(made.error().uncertain);
-    EXPECT_THAT(test::metrics_text(registry_), HasSubstr("graphhook_graph_throttled_total 1"));
+    EXPECT_THAT(metrics_text(registry_), HasSubstr("graphhook_graph_throttled_total 1"));
 }
 
 TEST_F(GraphClientTest, NoAnswerLeavesACreateUncertain) {
@@ -213,11 +269,12 @@ TEST_F(GraphClientTest, NoAnswerLeavesACreateUncertain) {
 class GarbageTest : public GraphClientTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(GarbageTest, IsAnErrorAndNotASubscription) {
-    say({.status = 201, .body = GetParam()});
+    say({.status = 201, .body = GetParam(), .headers = {{"request-id", "r-1"}}});
     const auto made = client_.create(request(), {});
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().next, Next::Garbled);
     EXPECT_TRUE(made.error().uncertain) << "it may have been created";
+    EXPECT_EQ(made.error().request_id, "r-1");
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -284,6 +341,7 @@ INSTANTIATE_TEST_SUITE_P(
         },
         Classified{401, "", Next::Credentials}, Classified{403, "{}", Next::Refused},
         Classified{404, "<html>", Next::NotFound}, Classified{409, "", Next::Conflict},
+        Classified{410, R"({"error":{"code":"syncStateNotFound"}})", Next::Resync},
         Classified{410, "", Next::NotFound}, Classified{422, "[]", Next::Refused},
         Classified{429, "", Next::Throttled}, Classified{500, "", Next::RetryLater},
         Classified{502, "<html>bad gateway</html>", Next::RetryLater},

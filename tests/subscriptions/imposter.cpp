@@ -29,6 +29,7 @@ Imposter::Imposter(Answer answer) : answer_(std::move(answer)) {
 Imposter::~Imposter() {
     ::shutdown(listener_, SHUT_RDWR);
     thread_.join();
+    talks_.clear();
     ::close(listener_);
 }
 
@@ -41,9 +42,13 @@ void Imposter::serve() {
     while (true) {
         const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         if (connection < 0) return;
-        talk(connection);
-        ::close(connection);
+        talks_.emplace_back([this, connection] { answer(connection); });
     }
+}
+
+void Imposter::answer(int connection) {
+    talk(connection);
+    ::close(connection);
 }
 
 void Imposter::talk(int connection) {
@@ -89,7 +94,8 @@ void Imposter::talk(int connection) {
     if (reply.hang_up) return;
     std::string out = "HTTP/1.1 " + std::to_string(reply.status) + " x\r\nConnection: close\r\n";
     for (const auto& [name, value] : reply.headers) out += name + ": " + value + "\r\n";
-    if (reply.status != 204) out += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
+    const std::size_t promised = reply.body.size() + (reply.cut_off ? 100 : 0);
+    if (reply.status != 204) out += "Content-Length: " + std::to_string(promised) + "\r\n";
     out += "\r\n" + reply.body;
     for (std::size_t sent = 0; sent < out.size();) {
         const ssize_t n = ::send(connection, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);

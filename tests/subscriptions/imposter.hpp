@@ -11,7 +11,8 @@
 namespace graphhook::subscriptions::test {
 
 /// Plays Graph and the identity platform over plain HTTP on the loopback: says what it is told to
-/// say, whatever that is, and remembers what it was asked. One connection at a time.
+/// say, whatever that is, and remembers what it was asked. Connections are served side by side, so
+/// the answer's function may be called by several threads at once.
 class Imposter {
   public:
     struct Request {
@@ -25,6 +26,7 @@ class Imposter {
         std::string body;
         std::vector<std::pair<std::string, std::string>> headers;
         bool hang_up = false;  ///< No answer at all.
+        bool cut_off = false;  ///< Promises more than there is, and hangs up.
     };
     using Answer = std::function<Reply(const Request&)>;
 
@@ -37,12 +39,14 @@ class Imposter {
   private:
     void serve();
     void talk(int connection);
+    void answer(int connection);
 
     Answer answer_;
     int listener_ = -1;
     unsigned short port_ = 0;
     mutable std::mutex mutex_;
-    std::vector<Request> requests_;  // guarded by mutex_
+    std::vector<Request> requests_;    // guarded by mutex_
+    std::vector<std::jthread> talks_;  ///< Of thread_ until it has ended.
     std::jthread thread_;
 };
 

@@ -1,62 +1,32 @@
 #include "subscriptions/credentials/token_source.hpp"
 
-#include "tests/subscriptions/fakes.hpp"
-#include "tests/subscriptions/imposter.hpp"
+#include "subscriptions/credentials/token_request.hpp"
+#include "tests/subscriptions/credentials_fixture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
+#include <latch>
 
 namespace graphhook::subscriptions {
 namespace {
 
 using namespace std::chrono_literals;
 using test::Imposter;
+using test::kStart;
+using test::text_of;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::SizeIs;
 
-class TokenSourceTest : public ::testing::Test {
-  protected:
-    Imposter::Reply answer() {
-        const std::lock_guard lock(mutex_);
-        return reply_;
-    }
-    void reply(int status, std::string body, Imposter::Reply base = {}) {
-        const std::lock_guard lock(mutex_);
-        reply_ = std::move(base);
-        reply_.status = status;
-        reply_.body = std::move(body);
-    }
-    ClientSecretTokens make() {
-        Tenant tenant;
-        tenant.name = "contoso";
-        tenant.tenant_id = "84bd8158-6d4d-4958-8b9f-9d6445542f95";
-        tenant.client_id = "11111111-2222-3333-4444-555555555555";
-        tenant.cloud.graph = "https://graph.example";
-        tenant.cloud.login = login_.url();
-        tenant.client_secret = Secret("q~8 Q&=ü");
-        return ClientSecretTokens(tenant, *http_, clock_, metrics_);
-    }
-
-    std::mutex mutex_;
-    Imposter::Reply reply_;
-    Imposter login_{[this](const Imposter::Request&) { return answer(); }};
-    std::unique_ptr<HttpClient> http_ = make_http_client({.timeout = 10s});
-    test::FakeClock clock_;
-    prometheus::Registry registry_;
-    Metrics metrics_{registry_};
-};
+class TokenSourceTest : public test::CredentialsTest {};
 
 TEST_F(TokenSourceTest, SendsTheSecretFormEncodedAndToTheTenant) {
-    reply(200, R"({"token_type":"Bearer","expires_in":3599,"access_token":"tok1"})");
-    auto tokens = make();
-    const auto token = tokens.get({});
-    ASSERT_TRUE(token) << to_string(token.error());
-    EXPECT_EQ(token->reveal(), "tok1");
+    say_token("tok1");
+    EXPECT_EQ(text_of(make()->get({})), "tok1");
     const auto requests = login_.requests();
-    ASSERT_THAT(requests, SizeIs(1));
+    ASSERT_EQ(requests.size(), 1u);
     EXPECT_EQ(requests[0].target, "/84bd8158-6d4d-4958-8b9f-9d6445542f95/oauth2/v2.0/token");
     EXPECT_EQ(requests[0].headers.at("content-type"), "application/x-www-form-urlencoded");
     EXPECT_EQ(
@@ -66,116 +36,281 @@ TEST_F(TokenSourceTest, SendsTheSecretFormEncodedAndToTheTenant) {
     );
 }
 
+TEST_F(TokenSourceTest, EveryCloudHasItsOwnScope) {
+    for (const char* graph :
+         {"https://graph.microsoft.com", "https://graph.microsoft.us",
+          "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}) {
+        tenant_.cloud.graph = graph;
+        say_token("tok");
+        ASSERT_TRUE(make()->get({}));
+        EXPECT_EQ(form()["scope"], std::string(graph) + "/.default");
+    }
+    EXPECT_EQ(asked(), 4u) << "a token of one cloud is never used in another";
+}
+
 TEST_F(TokenSourceTest, RefreshesAtFourFifthsOfTheLifeAndServesTheOldOneInTrouble) {
-    reply(200, R"({"expires_in":3600,"access_token":"tok1"})");
-    auto tokens = make();
-    ASSERT_TRUE(tokens.get({}));
+    say_token("tok1");
+    const auto tokens = make();
+    ASSERT_TRUE(tokens->get({}));
     clock_.advance(47min);
-    ASSERT_TRUE(tokens.get({}));
-    EXPECT_THAT(login_.requests(), SizeIs(1));
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(asked(), 1u);
     clock_.advance(2min);
-    reply(503, "sorry");
-    auto token = tokens.get({});
-    ASSERT_TRUE(token);
-    EXPECT_EQ(token->reveal(), "tok1");
-    EXPECT_THAT(login_.requests(), SizeIs(2));
-    ASSERT_TRUE(tokens.get({}));
-    EXPECT_THAT(login_.requests(), SizeIs(2)) << "trouble is not asked again at every call";
+    say(503, "sorry");
+    EXPECT_EQ(text_of(tokens->get({})), "tok1");
+    EXPECT_EQ(asked(), 2u);
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(asked(), 2u) << "trouble is not asked again at every call";
     clock_.advance(2min);
-    reply(200, R"({"expires_in":"3600","access_token":"tok2"})");
-    token = tokens.get({});
-    ASSERT_TRUE(token);
-    EXPECT_EQ(token->reveal(), "tok2");
+    say(200, R"({"expires_in":"3600","access_token":"tok2"})");
+    EXPECT_EQ(text_of(tokens->get({})), "tok2");
+}
+
+TEST_F(TokenSourceTest, AShortLivedTokenIsRefreshedFiveMinutesBeforeItsEnd) {
+    say_token("tok1", 900);
+    const auto tokens = make();
+    ASSERT_TRUE(tokens->get({}));
+    clock_.advance(9min);
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(asked(), 1u);
+    clock_.advance(61s);
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(TokenSourceTest, AnEndedTokenIsNeverServed) {
+    say_token("tok1");
+    const auto tokens = make();
+    ASSERT_TRUE(tokens->get({}));
+    clock_.advance(61min);
+    say(503, "sorry");
+    const auto none = tokens->get({});
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().next, Next::RetryLater);
 }
 
 TEST_F(TokenSourceTest, OneAsksWhileTheOthersWait) {
-    reply(200, R"({"expires_in":3600,"access_token":"tok1"})");
-    auto tokens = make();
+    say_token("tok1");
+    const auto tokens = make();
     std::vector<std::future<bool>> all;
     for (int i = 0; i < 8; ++i)
-        all.push_back(std::async(std::launch::async, [&] { return tokens.get({}).has_value(); }));
+        all.push_back(std::async(std::launch::async, [&] { return tokens->get({}).has_value(); }));
     for (auto& one : all) EXPECT_TRUE(one.get());
-    EXPECT_THAT(login_.requests(), SizeIs(1));
+    EXPECT_EQ(asked(), 1u);
+}
+
+TEST_F(TokenSourceTest, TheOldOneIsServedWhileAnotherCallerAsks) {
+    std::promise<void> asked_again;
+    std::latch go(1);
+    std::atomic<int> count{0};
+    Imposter slow([&](const Imposter::Request&) {
+        if (++count == 2) {
+            asked_again.set_value();
+            go.wait();
+        }
+        const auto name = "tok" + std::to_string(count.load());
+        return Imposter::Reply{.body = R"({"expires_in":3600,"access_token":")" + name + "\"}"};
+    });
+    tenant_.cloud.login = slow.url();
+    const auto tokens = make();
+    ASSERT_EQ(text_of(tokens->get({})), "tok1");
+    clock_.advance(50min);
+    auto refreshing = std::async(std::launch::async, [&] { return text_of(tokens->get({})); });
+    asked_again.get_future().wait();
+    EXPECT_EQ(text_of(tokens->get({})), "tok1") << "nobody waits for a refresh";
+    go.count_down();
+    EXPECT_EQ(refreshing.get(), "tok2");
+}
+
+TEST_F(TokenSourceTest, TenantsWithTheSameAppAndProofShareAToken) {
+    say_token("tok1");
+    const auto first = make();
+    tenant_.name = "contoso-again";
+    const auto second = make();
+    tenant_.credential = ClientSecret{Secret("another")};
+    const auto third = make();
+    EXPECT_EQ(text_of(first->get({})), "tok1");
+    EXPECT_EQ(text_of(second->get({})), "tok1");
+    EXPECT_EQ(asked(), 1u);
+    say_token("tok2");
+    EXPECT_EQ(text_of(third->get({})), "tok2") << "a wrong secret is not hidden by a right one";
 }
 
 TEST_F(TokenSourceTest, ADroppedTokenIsAskedForAnewOnce) {
-    reply(200, R"({"expires_in":3600,"access_token":"tok1"})");
-    auto tokens = make();
-    const auto first = tokens.get({});
+    say_token("tok1");
+    const auto tokens = make();
+    const auto first = tokens->get({});
     ASSERT_TRUE(first);
-    reply(200, R"({"expires_in":3600,"access_token":"tok2"})");
-    tokens.drop(*first);
-    ASSERT_EQ(tokens.get({})->reveal(), "tok2");
-    tokens.drop(*first);  // somebody else saw the same refusal a little later
-    ASSERT_EQ(tokens.get({})->reveal(), "tok2");
-    EXPECT_THAT(login_.requests(), SizeIs(2));
+    say_token("tok2");
+    tokens->drop(*first, "");
+    ASSERT_EQ(text_of(tokens->get({})), "tok2");
+    tokens->drop(*first, "");  // somebody else saw the same refusal a little later
+    ASSERT_EQ(text_of(tokens->get({})), "tok2");
+    EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(TokenSourceTest, ClaimsGoIntoTheNextRequestAndNotIntoThatAfterIt) {
+    say_token("tok1");
+    const auto tokens = make();
+    const auto first = tokens->get({});
+    say_token("tok2");
+    tokens->drop(*first, R"({"access_token":{"nbf":{"essential":true}}})");
+    const auto second = tokens->get({});
+    EXPECT_EQ(form()["claims"], R"({"access_token":{"nbf":{"essential":true}}})");
+    tokens->drop(*second, "");
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_FALSE(form().contains("claims"));
+}
+
+TEST_F(TokenSourceTest, ClaimsSurviveAPlatformInTrouble) {
+    say_token("tok1");
+    const auto tokens = make();
+    const auto first = tokens->get({});
+    tokens->drop(*first, R"({"a":1})");
+    say(503, "");
+    ASSERT_FALSE(tokens->get({}));
+    clock_.advance(1min);
+    say_token("tok2");
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(form()["claims"], R"({"a":1})");
 }
 
 TEST_F(TokenSourceTest, SaysWhatToDoAboutARefusal) {
-    reply(
-        401, R"({"error":"invalid_client","error_description":"AADSTS7000222: The provided client )"
-             R"(secret keys are expired. Trace ID: 1","error_codes":[7000222],"trace_id":"t-1"})"
-    );
-    auto tokens = make();
-    const auto token = tokens.get({});
+    say(401, R"({"error":"invalid_client","error_description":"AADSTS7000222: The provided client )"
+             R"(secret keys are expired. Trace ID: 1","error_codes":[7000222],"trace_id":"t-1"})");
+    const auto token = make()->get({});
     ASSERT_FALSE(token);
     EXPECT_EQ(token.error().next, Next::Credentials);
     const std::string text = to_string(token.error());
     EXPECT_THAT(text, HasSubstr("AADSTS7000222"));
     EXPECT_THAT(text, HasSubstr("make a new one in the app registration"));
     EXPECT_THAT(text, HasSubstr("contoso"));
+    EXPECT_THAT(text, HasSubstr("t-1"));
     EXPECT_THAT(text, Not(HasSubstr("q~8")));
-    EXPECT_THAT(
-        test::metrics_text(registry_), HasSubstr("token_requests_total{outcome=\"refused\"} 1")
-    );
+    EXPECT_THAT(metrics_text(), HasSubstr("token_requests_total{outcome=\"refused\"} 1"));
 }
 
-struct TokenReply {
+TEST_F(TokenSourceTest, BadCredentialsAreRetriedSlowly) {
+    say(401, R"({"error":"invalid_client","error_description":"AADSTS7000215: x"})");
+    const auto tokens = make();
+    std::vector<std::chrono::minutes> asked_at;
+    for (int minute = 0; minute < 180; ++minute) {
+        const auto before = asked();
+        for (int call = 0; call < 3; ++call) EXPECT_FALSE(tokens->get({}));
+        if (asked() > before) asked_at.emplace_back(minute);
+        clock_.advance(1min);
+    }
+    EXPECT_THAT(asked_at, ElementsAre(0min, 1min, 3min, 7min, 15min, 31min, 63min, 123min));
+    EXPECT_EQ(asked(), 8u);
+    say_token("tok1");
+    clock_.advance(1h);
+    EXPECT_EQ(text_of(tokens->get({})), "tok1");
+}
+
+TEST_F(TokenSourceTest, RetryAfterIsObeyedAsSecondsAndAsADate) {
+    for (const char* after : {"90", "Sat, 21 Nov 2026 08:01:30 GMT"}) {
+        cache_ = std::make_shared<TokenCache>();
+        Imposter::Reply base;
+        base.headers = {{"Retry-After", after}};
+        say(429, "", base);
+        const auto tokens = make();
+        const auto before = asked();
+        const auto token = tokens->get({});
+        ASSERT_FALSE(token);
+        EXPECT_EQ(token.error().next, Next::Throttled);
+        EXPECT_EQ(token.error().retry_at, kStart + 90s);
+        ASSERT_FALSE(tokens->get({}));
+        EXPECT_EQ(asked(), before + 1) << "nobody asks before";
+    }
+    clock_.advance(91s);
+    say_token("tok1");
+    EXPECT_EQ(text_of(make()->get({})), "tok1");
+}
+
+TEST_F(TokenSourceTest, NoAnswerIsTriedAgainSoon) {
+    say(0, "", {.hang_up = true});
+    const auto tokens = make();
+    const auto none = tokens->get({});
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().next, Next::RetryLater);
+    EXPECT_THAT(metrics_text(), HasSubstr("outcome=\"unreachable\"} 1"));
+    clock_.advance(2s);
+    say_token("tok1");
+    EXPECT_EQ(text_of(tokens->get({})), "tok1");
+}
+
+struct TokenAnswer {
     int status;
     const char* body;
     Next next;
 };
-class TokenReplyTest : public TokenSourceTest, public ::testing::WithParamInterface<TokenReply> {};
+class TokenAnswerTest : public TokenSourceTest,
+                        public ::testing::WithParamInterface<TokenAnswer> {};
 
-TEST_P(TokenReplyTest, IsSortedByWhatToDoNext) {
-    reply(GetParam().status, GetParam().body);
-    auto tokens = make();
-    const auto token = tokens.get({});
+TEST_P(TokenAnswerTest, IsSortedByWhatToDoNext) {
+    say(GetParam().status, GetParam().body);
+    const auto token = make()->get({});
     ASSERT_FALSE(token);
     EXPECT_EQ(token.error().next, GetParam().next) << to_string(token.error());
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Replies, TokenReplyTest,
+    Answers, TokenAnswerTest,
     ::testing::Values(
-        TokenReply{
+        TokenAnswer{
             400, R"({"error":"unauthorized_client","error_description":"AADSTS700016: x"})",
             Next::Credentials
         },
-        TokenReply{
+        TokenAnswer{
             400, R"({"error":"invalid_grant","error_description":"AADSTS65001: x"})",
             Next::Credentials
         },
-        TokenReply{400, R"({"error":"temporarily_unavailable"})", Next::RetryLater},
-        TokenReply{429, "{}", Next::Throttled}, TokenReply{500, "<html>", Next::RetryLater},
-        TokenReply{302, "", Next::Garbled}, TokenReply{200, "<html>", Next::Garbled},
-        TokenReply{200, "{}", Next::Garbled},
-        TokenReply{200, R"({"access_token":"a"})", Next::Garbled},
-        TokenReply{200, R"({"access_token":"a","expires_in":-1})", Next::Garbled},
-        TokenReply{200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":3600}", Next::Garbled},
-        TokenReply{200, R"({"access_token":7,"expires_in":3600})", Next::Garbled},
-        TokenReply{403, "no", Next::Garbled}
+        TokenAnswer{400, R"({"error":"invalid_scope"})", Next::Credentials},
+        TokenAnswer{400, R"({"error":"temporarily_unavailable"})", Next::RetryLater},
+        TokenAnswer{500, R"({"error":"server_error"})", Next::RetryLater},
+        TokenAnswer{429, "{}", Next::Throttled}, TokenAnswer{500, "<html>", Next::RetryLater},
+        TokenAnswer{302, "", Next::Garbled}, TokenAnswer{200, "<html>", Next::Garbled},
+        TokenAnswer{200, "{}", Next::Garbled}, TokenAnswer{200, "", Next::Garbled},
+        TokenAnswer{200, R"({"access_token":"a"})", Next::Garbled},
+        TokenAnswer{200, R"({"access_token":"a","expires_in":3600)", Next::Garbled},
+        TokenAnswer{200, R"({"access_token":"a","expires_in":-1})", Next::Garbled},
+        TokenAnswer{200, R"({"access_token":"a","expires_on":"1795247000"})", Next::Garbled},
+        TokenAnswer{200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":3600}", Next::Garbled},
+        TokenAnswer{200, R"({"access_token":7,"expires_in":3600})", Next::Garbled},
+        TokenAnswer{403, "no", Next::Garbled}
     )
 );
 
-TEST_F(TokenSourceTest, RetryAfterIsHeeded) {
-    Imposter::Reply base;
-    base.headers = {{"Retry-After", "90"}};
-    reply(429, "", base);
-    auto tokens = make();
-    const auto token = tokens.get({});
+class AdviceTest : public TokenSourceTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(AdviceTest, NamesWhatIsWrongAndWhatToDo) {
+    const std::string code = GetParam();
+    const auto advice = advice_about(code);
+    ASSERT_FALSE(advice.empty());
+    EXPECT_THAT(std::string(advice), HasSubstr(": ")) << "reason: what to do";
+    say(400, R"({"error":"invalid_grant","error_description":")" + code + R"(: words"})");
+    const auto token = make()->get({});
     ASSERT_FALSE(token);
-    EXPECT_EQ(token.error().retry_at, test::kNow + 90s);
+    EXPECT_EQ(token.error().code, code);
+    EXPECT_THAT(token.error().message, HasSubstr(std::string(advice)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Codes, AdviceTest,
+    ::testing::Values(
+        "AADSTS7000215", "AADSTS7000222", "AADSTS700027", "AADSTS700016", "AADSTS65001",
+        "AADSTS50173", "AADSTS700082", "AADSTS70011", "AADSTS90002", "AADSTS7000112", "AADSTS53003",
+        "AADSTS700024", "AADSTS700211", "AADSTS700212", "AADSTS700213"
+    )
+);
+
+TEST_F(TokenSourceTest, AnUnknownRefusalIsQuoted) {
+    say(400,
+        R"({"error":"invalid_request","error_description":"AADSTS99: A new thing.\r\nTrace"})");
+    const auto token = make()->get({});
+    ASSERT_FALSE(token);
+    EXPECT_THAT(token.error().message, HasSubstr("AADSTS99: A new thing."));
+    EXPECT_THAT(token.error().message, Not(HasSubstr("Trace")));
 }
 
 }  // namespace
