@@ -4,7 +4,8 @@
 //     measure)
 //
 // Worry when: appends of 64 a commit fall below 200,000 items/s, a start with 1,000,000 waiting
-// takes over 1.5 s, or the process then holds more than 150 MiB.
+// takes over 1.5 s, or the process then holds more than 150 MiB; when opening and reading 100,000
+// subscriptions take over 1 s together, or the process holds more than 60 MiB before they are read.
 
 #include "core/clock.hpp"
 #include "core/digest.hpp"
@@ -185,6 +186,138 @@ void start(const std::string& path, const char* what) {
     );
 }
 
+/// Does `start(i, over)` for each i below `count`, `under_way` of them at once; `over()` when one
+/// is.
+template <class Start>
+double each(int count, int under_way, Start&& start) {
+    std::counting_semaphore<> slots(under_way);
+    const auto begin = steady_clock::now();
+    for (int i = 0; i < count; ++i) {
+        slots.acquire();
+        start(i, [&slots] { slots.release(); });
+    }
+    for (int slot = 0; slot < under_way; ++slot) slots.acquire();
+    return seconds_since(begin);
+}
+
+/// One of a template for every mailbox.
+SubscriptionRecord record(int i) {
+    char element[64];
+    std::snprintf(element, sizeof element, "87d349ed-44d7-43e1-9a83-%012x", i);
+    SubscriptionRecord made;
+    made.state = SubscriptionState::Active;
+    made.name = "everyones-mail";
+    made.tenant = "contoso";
+    made.element = element;
+    made.kind = "message";
+    made.sync = Sync::Versions;
+    made.resource = "users/" + made.element + "/mailFolders('inbox')/messages";
+    made.changes = "created,updated,deleted";
+    made.notification_url = "https://hooks.example.com/graph/notifications";
+    made.lifecycle_url = "https://hooks.example.com/graph/lifecycle";
+    std::snprintf(element, sizeof element, "7f105c7d-2dc5-4532-97cd-%012x", i);
+    made.graph_id = element;
+    made.state_hash = sha256(made.graph_id);
+    made.expires_at = made.created_at = real_clock().system_now();
+    return made;
+}
+
+void put(Store& store, int first, int count, std::int64_t number) {
+    const double took = each(count, 1'000, [&](int i, auto over) {
+        SubscriptionRecord made = record(first + i);
+        if (number != 0) made.record = number + i;
+        store.put_subscription(std::move(made), {nullptr, [over](const Result<std::int64_t>&) {
+                                                     over();
+                                                 }});
+    });
+    std::printf("put %6d subscriptions, 1,000 under way            %6.3f s\n", count, took);
+}
+
+constexpr int kSubscriptions = 100'000;
+
+void start_with_subscriptions(const std::string& path) {
+    const double before = resident_mib();
+    auto begin = steady_clock::now();
+    Opened opened(path);
+    const double open_took = seconds_since(begin);
+    std::printf(
+        "start with %zu subscriptions  %6.3f s  resident %6.1f MiB (%.1f before)\n",
+        opened.store->known()->size(), open_took, resident_mib(), before
+    );
+    using Records = std::vector<SubscriptionRecord>;
+    begin = steady_clock::now();
+    {
+        const auto records = wait_for<Records>([&](Completion<Records> done) {
+            opened.store->subscriptions(std::move(done));
+        });
+        std::printf(
+            "read %zu of them              %6.3f s  resident %6.1f MiB with them\n",
+            records ? records->size() : 0, seconds_since(begin), resident_mib()
+        );
+    }
+    put(*opened.store, 0, 1, 1);
+    put(*opened.store, 0, 1'000, 1);
+    std::printf("resident after that %.1f MiB\n", resident_mib());
+}
+
+/// 100,000 that are swept, a tenth of them in 100 parts.
+void sweeps(Store& store) {
+    constexpr int kParts = 100;
+    const auto key = [](int i) { return SyncKey{"contoso", "everyones-mail", record(i).element}; };
+    double took = each(kSubscriptions, 64, [&](int i, auto over) {
+        SyncChange change;
+        change.state.key = key(i);
+        change.state.resource = record(i).resource;
+        for (int part = 0; i % 10 == 0 && part < kParts; ++part) {
+            change.put.push_back(
+                {"AAMkAGUwNjQ4ZjIxLTQ3Y2Y" + std::to_string(part),
+                 "https://graph.microsoft.com/v1.0/users/delta?$deltatoken=" +
+                     std::string(150, 'x'),
+                 {}}
+            );
+        }
+        store.change_sync(std::move(change), {nullptr, [over](const Result<std::monostate>&) {
+                                                  over();
+                                              }});
+    });
+    std::printf(
+        "put %d states of sweeps and 1,000,000 watermarks  %6.3f s  resident %6.1f MiB\n",
+        kSubscriptions, took, resident_mib()
+    );
+    auto begin = steady_clock::now();
+    using States = std::vector<SyncState>;
+    const auto states =
+        wait_for<States>([&](Completion<States> done) { store.sync_states(std::move(done)); });
+    took = seconds_since(begin);
+    begin = steady_clock::now();
+    using Watermarks = std::vector<Watermark>;
+    std::size_t marks = 0;
+    for (int i = 0; i < 1'000; ++i) {
+        const auto read = wait_for<Watermarks>([&](Completion<Watermarks> done) {
+            store.watermarks(key(i * 10), std::move(done));
+        });
+        if (read) marks += read->size();
+    }
+    std::printf(
+        "read %zu states  %6.3f s; 1,000 keys with %zu watermarks, one after the other  %6.3f s\n",
+        states ? states->size() : 0, took, marks, seconds_since(begin)
+    );
+}
+
+/// In a process of its own: what this one's heap held before does not count.
+int in_a_child(const char* mode, const std::string& path) {
+    std::fflush(stdout);
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::execl(self.c_str(), self.c_str(), mode, path.c_str(), nullptr);
+        std::_Exit(1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -192,13 +325,24 @@ int main(int argc, char** argv) {
         start(argv[2], "64 a page");
         return 0;
     }
-    std::string directory = std::string(argc > 1 ? argv[1] : ".") + "/store-bench-XXXXXX";
+    if (argc == 3 && std::string(argv[1]) == "--start-with-subscriptions") {
+        start_with_subscriptions(argv[2]);
+        return 0;
+    }
+    // Alone: `--subscriptions directory`.
+    const bool alone = argc == 3 && std::string(argv[1]) == "--subscriptions";
+    std::string directory = std::string(
+                                alone      ? argv[2]
+                                : argc > 1 ? argv[1]
+                                           : "."
+                            ) +
+                            "/store-bench-XXXXXX";
     if (::mkdtemp(directory.data()) == nullptr) {
         std::perror("mkdtemp");
         return 1;
     }
     std::printf("%u processors, built %s\n", std::thread::hardware_concurrency(), __DATE__);
-    {
+    if (!alone) {
         Opened opened(directory + "/rates.db");
         Items items;
         attach(*opened.store, "h");
@@ -211,25 +355,24 @@ int main(int argc, char** argv) {
         hand_over(*opened.store, "h", 64, 200'000);
         hand_over(*opened.store, "h", 256, 600'000);
     }
-    {
+    int status = 0;
+    if (!alone) {
         Opened opened(directory + "/million.db");
         Items items;
         attach(*opened.store, "h");
         for (int part = 0; part < 10; ++part) append(*opened.store, items, 100'000, 64, 4);
         std::printf("resident after 1,000,000 appended: %.1f MiB\n", resident_mib());
     }
-    // In a process of its own: what the appends left in this one's heap does not count.
-    std::fflush(stdout);
-    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::execl(
-            self.c_str(), self.c_str(), "--start", (directory + "/million.db").c_str(), nullptr
-        );
-        std::_Exit(1);
+    if (!alone) status = in_a_child("--start", directory + "/million.db");
+    {
+        Opened opened(directory + "/subscriptions.db");
+        put(*opened.store, 0, kSubscriptions, 0);
     }
-    int status = 0;
-    ::waitpid(child, &status, 0);
+    status |= in_a_child("--start-with-subscriptions", directory + "/subscriptions.db");
+    {
+        Opened opened(directory + "/sweeps.db");
+        sweeps(*opened.store);
+    }
     std::filesystem::remove_all(directory);
     return status == 0 ? 0 : 1;
 }
