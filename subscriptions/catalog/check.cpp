@@ -255,8 +255,7 @@ class Checker {
         if (way.how == Way::How::None) {
             add(key, fmt::format(
                          "Graph has no way to ask for the changes of {}{}{}", what,
-                         way.why.empty() ? "" : ": " + way.why,
-                         polled() ? "" : "; set `sync: off`"
+                         way.why.empty() ? "" : ": " + way.why, polled() ? "" : "; set `sync: off`"
                      ));
         } else if (const auto filter = can_filter(wanted_.resource); !filter) {
             add(key, fmt::format(
