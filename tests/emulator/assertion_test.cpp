@@ -131,7 +131,8 @@ TEST_F(AssertionTest, TheAudienceIsTheTokenEndpointOfTheTenant) {
          {std::string(), std::string("https://graph.microsoft.com"),
           std::string("https://login.microsoftonline.com/other/oauth2/v2.0/token"),
           "https://login.example.com/" + tenant + "/oauth2/v2.0/token"}) {
-        EXPECT_EQ(signed_with(with("aud", boost::json::string(wrong))), "401 invalid_client 700023") << wrong;
+        EXPECT_EQ(signed_with(with("aud", boost::json::string(wrong))), "401 invalid_client 700023")
+            << wrong;
     }
 }
 

@@ -32,6 +32,10 @@ class RunningEmulator {
     [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
     [[nodiscard]] std::string base() const { return emulator_->base_url(); }
 
+    [[nodiscard]] std::uint16_t managed_identity_port() const {
+        return emulator_->managed_identity_port();
+    }
+
     struct Answer {
         HttpResponse response;
         boost::json::object json;  ///< empty if the body is none
