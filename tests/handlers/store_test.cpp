@@ -23,9 +23,12 @@ const std::string kName = "tickets";
 
 class OverTheRealStoreTest : public ::testing::Test {
   protected:
-    void append(std::uint64_t first_key, std::size_t count, std::size_t keys) {
-        static const auto stream = std::make_shared<const store::Stream>(
-            store::Stream{store::Lane::Change, "contoso", "inbox", "message", "updated"}
+    void append(
+        std::uint64_t first_key, std::size_t count, std::size_t keys,
+        store::Source source = store::Source::Notification
+    ) {
+        const auto stream = std::make_shared<const store::Stream>(
+            store::Stream{store::Lane::Change, "contoso", "inbox", "message", "updated", source}
         );
         std::vector<store::Item> items(count);
         for (std::size_t i = 0; i < count; ++i) {
@@ -91,6 +94,21 @@ TEST_F(OverTheRealStoreTest, EverythingIsHandedOverOnceAndEachResourceInOrder) {
     }
     EXPECT_EQ(stats().waiting, 0U);
     EXPECT_EQ(stats().dead, 0U);
+}
+
+TEST_F(OverTheRealStoreTest, ADeliverySaysHowWeLearnedOfIt) {
+    append(1, 1, 1);
+    append(2, 1, 1, store::Source::Sweep);
+    append(3, 1, 1, store::Source::Poll);
+    const auto working = dispatcher();
+    ASSERT_TRUE(add(*working, 1, 1, {}));
+    ASSERT_TRUE(recorder_->wait_for_seen(3));
+    working->stop(kGrace);
+    std::map<std::string, std::string> sources;
+    for (const auto& one : recorder_->seen()) sources[one.resource] = one.source;
+    EXPECT_EQ(sources["r/1"], "notification");
+    EXPECT_EQ(sources["r/2"], "sweep");
+    EXPECT_EQ(sources["r/3"], "poll");
 }
 
 TEST_F(OverTheRealStoreTest, RetriedOneHoldsBackItsOwnResourceOnlyAndIsHandedOverAgain) {
