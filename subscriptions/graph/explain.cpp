@@ -22,6 +22,8 @@ bool fits(
     if (rule.next && *rule.next != error.next) return false;
     if (!rule.code.empty() && !same_letters(rule.code, error.code)) return false;
     if (!rule.operation.empty() && rule.operation != attempt.operation) return false;
+    if (!rule.kind.empty() && rule.kind != attempt.kind) return false;
+    if (rule.delegated && *rule.delegated != attempt.delegated) return false;
     return std::ranges::all_of(rule.message, [low](std::string_view part) {
         return low.find(part) != std::string_view::npos;
     });

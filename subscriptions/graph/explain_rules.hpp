@@ -21,6 +21,8 @@ struct Rule {
     std::string_view code = {};                    ///< In lower case; empty: any.
     std::array<std::string_view, 2> message = {};  ///< In lower case; both are in it.
     std::string_view operation = {};               ///< Empty: any.
+    std::string_view kind = {};                    ///< Empty: any.
+    std::optional<bool> delegated = {};            ///< Absent: either.
     std::string_view cause;
     std::string_view remedy;
 };
@@ -221,6 +223,41 @@ inline constexpr auto kRules = std::to_array<Rule>({
      .status = 402,
      .cause = "Graph wants this app to be billed for {kind}",
      .remedy = "set up billing for the app, or leave this resource out"},
+    {.name = "drive-renewal",
+     .status = 403,
+     .operation = "renew",
+     .kind = "drive",
+     .cause =
+         "Graph creates such subscriptions with Files.Read.All, but may renew them only with more",
+     .remedy = "grant Files.ReadWrite.All, and have an administrator consent"},
+    {.name = "list-renewal",
+     .status = 403,
+     .operation = "renew",
+     .kind = "list",
+     .cause =
+         "Graph creates such subscriptions with Sites.Read.All, but may renew them only with more",
+     .remedy = "grant Sites.ReadWrite.All, and have an administrator consent"},
+    {.name = "conversation-application",
+     .status = 403,
+     .kind = "conversation",
+     .delegated = false,
+     .cause = "Graph lets no application watch group conversations with its own token",
+     .remedy = "watch them for a signed-in user (refresh_token_file) with Group.Read.All"},
+    {.name = "todo-application",
+     .status = 403,
+     .kind = "todo-task",
+     .delegated = false,
+     .cause = "Graph lets applications watch tasks with their own token only in some tenants",
+     .remedy = "grant Tasks.ReadWrite.All; if that is there, watch them for a signed-in user "
+               "(refresh_token_file)"},
+    {.name = "another-mailbox",
+     .status = 403,
+     .code = "erroraccessdenied",
+     .delegated = true,
+     .cause =
+         "a signed-in user's token opens the user's own mailbox only, and only as far as permitted",
+     .remedy = "write the resource with me, and grant {permission}; for others' mailboxes use the "
+               "application's own token"},
     {.name = "forbidden",
      .status = 403,
      .next = Next::Refused,

@@ -17,6 +17,16 @@ struct Case {
     const char* rule;
     GraphError error;
     const char* operation = "create";
+    const char* kind = "";
+    bool delegated = false;
+
+    [[nodiscard]] Attempt attempt() const {
+        Attempt made;
+        made.operation = operation;
+        made.kind = kind;
+        made.delegated = delegated;
+        return made;
+    }
 };
 
 GraphError refused(int status, std::string code, std::string message, Next next = Next::Refused) {
@@ -142,6 +152,12 @@ std::vector<Case> cases() {
          )},
         {"license", refused(403, "Forbidden", "Tenant does not have a SPO license.")},
         {"payment", refused(402, "PaymentRequired", "")},
+        {"drive-renewal", refused(403, "accessDenied", ""), "renew", "drive"},
+        {"list-renewal", refused(403, "accessDenied", ""), "renew", "list"},
+        {"conversation-application", refused(403, "Forbidden", ""), "create", "conversation"},
+        {"todo-application", refused(403, "Forbidden", ""), "create", "todo-task"},
+        {"another-mailbox", refused(403, "ErrorAccessDenied", "Access is denied."), "create",
+         "message", true},
         {"forbidden", refused(403, "Forbidden", "")},
         {"forbidden",
          refused(403, "Authorization_RequestDenied", "Insufficient privileges to complete")},
@@ -195,7 +211,7 @@ std::vector<Case> cases() {
 TEST(ExplainTest, EveryRowOfTheTableIsMetByWhatIsReallySaid) {
     std::set<std::string_view> met;
     for (const Case& one : cases()) {
-        const auto explanation = explain(one.error, {.operation = one.operation});
+        const auto explanation = explain(one.error, one.attempt());
         EXPECT_EQ(explanation.rule, one.rule) << one.error.message;
         met.insert(one.rule);
     }
@@ -204,8 +220,7 @@ TEST(ExplainTest, EveryRowOfTheTableIsMetByWhatIsReallySaid) {
 
 TEST(ExplainTest, EveryRowHasACauseAndARemedyWithNothingLeftToFillIn) {
     for (const Case& one : cases()) {
-        const auto explanation =
-            explain(one.error, {.operation = one.operation, .kind = "message"});
+        const auto explanation = explain(one.error, one.attempt());
         EXPECT_THAT(explanation.cause, Not(IsEmpty())) << one.rule;
         EXPECT_THAT(explanation.remedy, Not(IsEmpty())) << one.rule;
         for (const char* left : {"{permission}", "{kind}", "{limit}", "{said}", "{request}"}) {

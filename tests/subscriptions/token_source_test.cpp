@@ -1,6 +1,7 @@
 #include "subscriptions/credentials/token_source.hpp"
 
 #include "subscriptions/credentials/token_request.hpp"
+#include "subscriptions/graph/graph_client.hpp"
 #include "tests/subscriptions/credentials_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -173,6 +174,37 @@ TEST_F(TokenSourceTest, ClaimsSurviveAPlatformInTrouble) {
     say_token("tok2");
     ASSERT_TRUE(tokens->get({}));
     EXPECT_EQ(form()["claims"], R"({"a":1})");
+}
+
+TEST_F(TokenSourceTest, AClaimsChallengeOfGraphIsMetEndToEnd) {
+    Imposter graph([](const Imposter::Request& request) {
+        if (request.headers.at("authorization") == "Bearer tok2")
+            return Imposter::Reply{.body = R"({"id":"x"})"};
+        return Imposter::Reply{
+            .status = 401,
+            .body = "{}",
+            .headers =
+                {{"WWW-Authenticate", R"(Bearer error="insufficient_claims", claims="eyJhIjoxfQ==")"
+                }}
+        };
+    });
+    tenant_.cloud.graph = graph.url();
+    say_token("tok1");
+    const auto tokens = make();
+    ASSERT_TRUE(tokens->get({}));
+    say_token("tok2");
+    GraphClient client(
+        graph.url(), {.http = *http_,
+                      .tokens = *tokens,
+                      .clock = clock_,
+                      .metrics = metrics_,
+                      .random = random_hex}
+    );
+    const auto got = client.object({.target = "users/x"}, {});
+    ASSERT_TRUE(got) << to_string(got.error());
+    EXPECT_EQ(form()["claims"], R"({"a":1})");
+    ASSERT_TRUE(client.object({.target = "users/x"}, {}));
+    EXPECT_EQ(asked(), 2u) << "the token that met it serves on";
 }
 
 TEST_F(TokenSourceTest, SaysWhatToDoAboutARefusal) {
