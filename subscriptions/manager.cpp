@@ -1,10 +1,15 @@
 #include "subscriptions/manager.hpp"
 
 #include "core/log.hpp"
-#include "subscriptions/reconcile/tenant_worker.hpp"
-#include "subscriptions/credentials/token_source.hpp"
+#include "core/time_text.hpp"
+#include "core/work_pool.hpp"
+#include "subscriptions/credentials/expiry.hpp"
+#include "subscriptions/credentials/token_cache.hpp"
+#include "subscriptions/reconcile/reconciler.hpp"
+#include "subscriptions/tenant_access.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <set>
 #include <thread>
@@ -12,43 +17,83 @@
 namespace graphhook::subscriptions {
 namespace {
 
-/// One tenant's way to Graph, and what it is made of.
-struct HttpGraph {
-    HttpGraph(
-        const Tenant& tenant, std::chrono::milliseconds timeout, Clock& clock, Metrics& metrics,
-        RandomHex random
-    )
-        : http(make_http_client(
-              {.timeout = timeout,
-               .ca_file = tenant.cloud.ca_file,
-               .user_agent = std::string("graphhook/") + GRAPHHOOK_VERSION}
-          )),
-          tokens(tenant, *http, clock, metrics),
-          client(tenant.cloud.graph, {*http, tokens, clock, metrics, std::move(random)}) {}
+using namespace std::chrono_literals;
 
-    std::unique_ptr<HttpClient> http;
-    ClientSecretTokens tokens;
-    GraphClient client;
-};
+/// So often it is noted that we are alive; and Graph tries to deliver for so long.
+constexpr auto kNoteAlive = 5min;
+constexpr auto kGraphsPatience = 4h;
+/// So often it is asked when the credential ends.
+constexpr auto kAskExpiry = 24h;
 
-bool same(const Tenant& a, const Tenant& b) {
-    return a.tenant_id == b.tenant_id && a.client_id == b.client_id &&
-           a.cloud.graph == b.cloud.graph && a.cloud.login == b.cloud.login &&
-           a.cloud.ca_file == b.cloud.ca_file && a.client_secret.equals(b.client_secret.reveal());
+SystemTime parse_alive(const std::string& text) {
+    std::int64_t seconds = 0;
+    std::from_chars(text.data(), text.data() + text.size(), seconds);
+    return SystemTime(std::chrono::seconds(seconds));
 }
 
 }  // namespace
 
+/// One tenant, with all that works for it. Declared in the order of need: pools end before what
+/// their work uses.
 struct SubscriptionManager::Slot {
-    Tenant tenant;
-    std::shared_ptr<Graph> graph;
-    std::unique_ptr<TenantWorker> worker;
+    Slot(
+        const Tenant& about, const SubscriptionsOptions& options, Access way,
+        std::shared_ptr<Quota> shared, const Parts& parts
+    )
+        : tenant(about),
+          access(std::move(way)),
+          quota(std::move(shared)),
+          requests(about.requests),
+          sweeps(about.sweeps),
+          sweeper(
+              about, {.data = *access.data,
+                      .table = parts.sync,
+                      .clock = parts.clock,
+                      .metrics = parts.metrics,
+                      .quota = *quota,
+                      .pool = sweeps,
+                      .wake = [this] { nudge(); }}
+          ),
+          reconciler(
+              about, options,
+              {.graph = *access.graph,
+               .table = parts.table,
+               .clock = parts.clock,
+               .metrics = parts.metrics,
+               .random = parts.random,
+               .quota = *quota,
+               .pool = requests,
+               .wake = [this] { nudge(); },
+               .appeared = [this](SweepTarget target) { sweeper.put(std::move(target)); },
+               .gone = [this](const TargetKey& key) { sweeper.drop(key); },
+               .missed = [this](
+                             const TargetKey& key, std::string_view reason
+                         ) { return sweeper.want(key, reason); }}
+          ),
+          expander(
+              about,
+              {.data = *access.data,
+               .clock = parts.clock,
+               .metrics = parts.metrics,
+               .pool = sweeps,
+               .expanded = [this](const Expansion& expansion) { reconciler.take(expansion); },
+               .wake = [this] { nudge(); }}
+          ) {
+        take(options);
+    }
+    ~Slot() { end(); }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
 
-    std::mutex mutex;
-    std::condition_variable_any wake;
-    bool nudged = false;  // guarded by mutex
-    std::jthread thread;
-
+    void take(const SubscriptionsOptions& options) {
+        std::vector<WantedSubscription> mine;
+        for (const auto& wanted : options.wanted) {
+            if (wanted.tenant == tenant.name) mine.push_back(wanted);
+        }
+        sweeper.set_wanted(mine);
+        expander.set_options(options);
+        if (reconciler.set_options(options)) nudge();
+    }
     void nudge() {
         {
             const std::lock_guard lock(mutex);
@@ -56,10 +101,43 @@ struct SubscriptionManager::Slot {
         }
         wake.notify_all();
     }
+    void request_stop() { thread.request_stop(); }
+    /// Nothing of it runs any more.
+    void end() {
+        thread.request_stop();
+        if (thread.joinable()) thread.join();
+        requests.stop();
+        sweeps.stop();
+    }
+
+    const Tenant tenant;
+    Access access;
+    std::shared_ptr<Quota> quota;
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    bool nudged = false;  // guarded by mutex
+
+    // Of the tenant's thread alone.
+    bool begun = false;
+    SystemTime alive_noted;
+    SystemTime expiry_asked;
+
+    WorkPool requests, sweeps;
+    Sweeper sweeper;
+    Reconciler reconciler;
+    Expander expander;
+    std::jthread thread;
+};
+
+struct SubscriptionManager::Arrival {
+    std::atomic<std::int64_t> at{0};  ///< Microseconds since the epoch.
+    std::weak_ptr<Slot> slot;         ///< Set where silence means a sweep.
 };
 
 SubscriptionManager::SubscriptionManager(SubscriptionsOptions options, Parts parts)
-    : parts_(std::move(parts)), options_(std::move(options)) {
+    : parts_(std::move(parts)),
+      tokens_(std::make_shared<TokenCache>()),
+      options_(std::move(options)) {
     for (const Tenant& tenant : options_.tenants) slots_.push_back(make_slot(tenant));
     watch(options_);
 }
@@ -68,30 +146,26 @@ SubscriptionManager::~SubscriptionManager() {
     stop();
 }
 
-std::unique_ptr<SubscriptionManager::Slot> SubscriptionManager::make_slot(const Tenant& tenant
-) const {
-    auto slot = std::make_unique<Slot>();
-    slot->tenant = tenant;
-    if (parts_.make_graph) {
-        slot->graph = parts_.make_graph(tenant);
-    } else {
-        auto stack = std::make_shared<HttpGraph>(
-            tenant, options_.request_timeout, parts_.clock, parts_.metrics, parts_.random
-        );
-        slot->graph = std::shared_ptr<Graph>(stack, &stack->client);
+SubscriptionManager::SlotPtr SubscriptionManager::make_slot(const Tenant& tenant) {
+    auto& shared = quotas_[tenant.client_id + '\n' + tenant.cloud.graph];
+    auto quota = shared.lock();
+    if (quota == nullptr) {
+        quota = std::make_shared<Quota>(parts_.clock);
+        shared = quota;
     }
-    slot->worker = std::make_unique<TenantWorker>(
-        tenant.name, options_,
-        TenantWorker::Parts{*slot->graph, parts_.table, parts_.clock, parts_.metrics, parts_.random}
-    );
-    return slot;
+    auto access = parts_.make_graph ? parts_.make_graph(tenant)
+                                    : make_http_access(
+                                          tenant, options_.request_timeout, parts_.clock,
+                                          parts_.metrics, parts_.random, tokens_
+                                      );
+    return std::make_shared<Slot>(tenant, options_, std::move(access), std::move(quota), parts_);
 }
 
 Result<std::monostate> SubscriptionManager::load() {
-    const std::lock_guard lock(mutex_);
-    for (const auto& slot : slots_) {
-        if (!slot->worker->load(parts_.clock.system_now()))
-            return fail(Errc::Failed, slot->worker->status().last_error);
+    for (const auto& slot : slots()) {
+        if (!slot->reconciler.load())
+            return fail(Errc::Failed, slot->reconciler.status().last_error);
+        if (auto loaded = slot->sweeper.load(); !loaded) return loaded;
     }
     return std::monostate{};
 }
@@ -112,18 +186,54 @@ void SubscriptionManager::stop() {
         const std::lock_guard lock(mutex_);
         started_ = false;
     }
-    // Without the lock: others may still ask. Only this caller's thread changes slots_.
-    for (const auto& slot : slots_) slot->thread.request_stop();
-    for (const auto& slot : slots_) {
-        if (slot->thread.joinable()) slot->thread.join();
-    }
+    // Without the lock: others may still ask.
+    const auto all = slots();
+    for (const auto& slot : all) slot->request_stop();
+    for (const auto& slot : all) slot->end();
 }
 
 void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
+    const std::string note = "alive/" + slot.tenant.name;
+    const auto round = [&]() -> SystemTime {
+        const SystemTime now = parts_.clock.system_now();
+        SystemTime next = slot.reconciler.step();
+        if (!slot.reconciler.load()) return next;
+        if (!slot.begun) {
+            // Longer away than Graph tries to deliver: what it gave up on is looked for.
+            if (const auto loaded = slot.sweeper.load(); !loaded) return now + 5s;
+            const auto text = parts_.sync.note(note);
+            if (!text) return now + 5s;
+            if (!text->empty() && parse_alive(*text) + kGraphsPatience < now) {
+                log().warn("away for longer than graph tries: tenant={}", slot.tenant.name);
+                if (const auto all = slot.sweeper.want_all({}, "outage"); !all) return now + 5s;
+            }
+            slot.begun = true;
+        }
+        if (now >= slot.alive_noted + kNoteAlive) {
+            const auto seconds =
+                std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+            if (parts_.sync.put_note(note, std::to_string(seconds))) slot.alive_noted = now;
+        }
+        next = std::min(next, now + kNoteAlive);
+        next = std::min(next, slot.expander.step());
+        next = std::min(next, slot.sweeper.step());
+        if (now >= slot.expiry_asked + kAskExpiry) {
+            slot.expiry_asked = now;
+            slot.sweeps.run([this, &slot](const std::stop_token& ending) {
+                const auto expiry = credential_expiry(slot.tenant, *slot.access.data, ending);
+                if (expiry && *expiry) {
+                    parts_.metrics.set_credential_expiry(
+                        slot.tenant.name, (*expiry)->which, (*expiry)->at
+                    );
+                }
+            });
+        }
+        return next;
+    };
     while (!stop.stop_requested()) {
         SystemTime next;
         try {
-            next = slot.worker->step(stop);
+            next = round();
         } catch (const std::exception& error) {
             log().critical(
                 "caring for subscriptions went wrong, once more in a minute: tenant={} {}",
@@ -140,9 +250,23 @@ void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
     }
 }
 
-void SubscriptionManager::nudge() {
+std::vector<SubscriptionManager::SlotPtr> SubscriptionManager::slots() const {
     const std::lock_guard lock(mutex_);
-    for (const auto& slot : slots_) slot->nudge();
+    return slots_;
+}
+
+SubscriptionManager::SlotPtr SubscriptionManager::slot_of(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    const auto wanted = std::ranges::find(options_.wanted, name, &WantedSubscription::name);
+    if (wanted == options_.wanted.end()) return nullptr;
+    for (const auto& slot : slots_) {
+        if (slot->tenant.name == wanted->tenant) return slot;
+    }
+    return nullptr;
+}
+
+void SubscriptionManager::nudge() {
+    for (const auto& slot : slots()) slot->nudge();
 }
 
 void SubscriptionManager::reload(SubscriptionsOptions options) {
@@ -152,50 +276,74 @@ void SubscriptionManager::reload(SubscriptionsOptions options) {
     };
     // Two must never write the same records: what ends, ends first (and without the lock, as
     // above).
-    for (const auto& slot : slots_) {
+    for (const auto& slot : slots()) {
         const Tenant* now = now_of(slot->tenant.name);
-        if (now == nullptr || !same(slot->tenant, *now)) slot->thread = {};
+        if (now == nullptr || !same_tenant(slot->tenant, *now)) slot->end();
     }
-    const std::lock_guard lock(mutex_);
-    options_ = std::move(options);
-    watch(options_);
-    std::vector<std::unique_ptr<Slot>> kept;
-    for (const Tenant& tenant : options_.tenants) {
-        const auto found = std::ranges::find_if(slots_, [&](const auto& slot) {
-            return slot != nullptr && slot->tenant.name == tenant.name;
-        });
-        if (found != slots_.end() && same((*found)->tenant, tenant)) {
-            if ((*found)->worker->set_options(options_)) (*found)->nudge();
-            kept.push_back(std::move(*found));
-            continue;
+    {
+        const std::lock_guard lock(mutex_);
+        options_ = std::move(options);
+        std::vector<SlotPtr> kept;
+        for (const Tenant& tenant : options_.tenants) {
+            const auto found = std::ranges::find_if(slots_, [&](const auto& slot) {
+                return slot->tenant.name == tenant.name && same_tenant(slot->tenant, tenant);
+            });
+            if (found != slots_.end()) {
+                (*found)->take(options_);
+                kept.push_back(*found);
+                continue;
+            }
+            kept.push_back(make_slot(tenant));
+            if (started_) start(*kept.back());
         }
-        kept.push_back(make_slot(tenant));
-        if (started_) start(*kept.back());
+        slots_ = std::move(kept);
+        std::erase_if(quotas_, [](const auto& entry) { return entry.second.expired(); });
     }
-    slots_ = std::move(kept);
+    watch(options_);
 }
 
-void SubscriptionManager::take(const LifecycleEvent& event) {
-    const std::lock_guard lock(mutex_);
-    for (const auto& wanted : options_.wanted) {
-        if (wanted.name != event.name) continue;
-        for (const auto& slot : slots_) {
-            if (slot->tenant.name != wanted.tenant) continue;
-            if (slot->worker->take(event)) slot->nudge();
-            return;
-        }
-    }
+Result<std::monostate> SubscriptionManager::take(const LifecycleEvent& event) {
+    if (const auto slot = slot_of(event.name)) return slot->reconciler.take(event);
     // About one that is no longer configured: there is nothing to keep alive, but it is counted.
     parts_.metrics.lifecycle(lifecycle_name(event.event));
+    return std::monostate{};
+}
+
+Result<std::monostate> SubscriptionManager::take_signal(
+    const std::string& name, const std::string& graph_id
+) {
+    const auto slot = slot_of(name);
+    if (slot == nullptr) return std::monostate{};
+    const auto key = slot->reconciler.whose(graph_id);
+    if (!key) return std::monostate{};  // of one that is forgotten
+    if (key->element == kCollection) {
+        // A restart reads the collection anyway.
+        (void)slot->expander.want(key->name);
+        slot->nudge();
+        return std::monostate{};
+    }
+    auto wanted = slot->sweeper.want(*key, "signal");
+    if (!wanted && wanted.error().code == Errc::NotFound) return std::monostate{};
+    slot->nudge();
+    return wanted;
 }
 
 void SubscriptionManager::watch(const SubscriptionsOptions& options) {
     const std::int64_t now = parts_.clock.system_now().time_since_epoch().count();
+    std::map<std::string, SlotPtr, std::less<>> by_tenant;
+    for (const auto& slot : slots()) by_tenant.emplace(slot->tenant.name, slot);
     const std::unique_lock lock(arrivals_mutex_);
-    std::set<std::string> names;
+    std::set<std::string_view> names;
     for (const auto& wanted : options.wanted) {
         names.insert(wanted.name);
-        arrivals_.try_emplace(wanted.name, now);
+        auto& arrival = arrivals_[wanted.name];
+        if (arrival == nullptr) {
+            arrival = std::make_unique<Arrival>();
+            arrival->at = now;
+        }
+        const auto found = by_tenant.find(wanted.tenant);
+        arrival->slot.reset();
+        if (wanted.sync && found != by_tenant.end()) arrival->slot = found->second;
     }
     std::erase_if(arrivals_, [&](const auto& entry) {
         if (names.contains(entry.first)) return false;
@@ -208,7 +356,8 @@ void SubscriptionManager::note_arrival(std::string_view name, SystemTime at) {
     const std::shared_lock lock(arrivals_mutex_);
     const auto found = arrivals_.find(name);
     if (found == arrivals_.end()) return;
-    found->second.store(at.time_since_epoch().count(), std::memory_order_relaxed);
+    found->second->at.store(at.time_since_epoch().count(), std::memory_order_relaxed);
+    if (const auto slot = found->second->slot.lock()) slot->sweeper.arrived(name, at);
 }
 
 void SubscriptionManager::expiry_seen(std::string_view graph_id, SystemTime expires_at) {
@@ -216,53 +365,106 @@ void SubscriptionManager::expiry_seen(std::string_view graph_id, SystemTime expi
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return;
     for (const auto& slot : slots_) {
-        if (slot->worker->expiry_seen(graph_id, expires_at)) slot->nudge();
+        if (slot->reconciler.expiry_seen(graph_id, expires_at)) slot->nudge();
     }
 }
 
 std::vector<TenantStatus> SubscriptionManager::list() const {
-    const std::lock_guard lock(mutex_);
     std::vector<TenantStatus> all;
-    for (const auto& slot : slots_) all.push_back(slot->worker->status());
+    for (const auto& slot : slots()) all.push_back(slot->reconciler.status());
     return all;
 }
 
 std::vector<SubscriptionManager::TenantPlan> SubscriptionManager::plan(std::size_t allow_delete
 ) const {
-    const std::lock_guard lock(mutex_);
     std::vector<TenantPlan> all;
-    for (const auto& slot : slots_)
-        all.push_back({slot->tenant.name, slot->worker->preview(allow_delete)});
+    for (const auto& slot : slots())
+        all.push_back({slot->tenant.name, slot->reconciler.preview(allow_delete)});
     return all;
 }
 
 std::vector<SubscriptionManager::TenantPlan> SubscriptionManager::apply(std::size_t allow_delete) {
     auto before = plan(allow_delete);
-    const std::lock_guard lock(mutex_);
-    for (const auto& slot : slots_) {
-        slot->worker->allow_delete(allow_delete);
+    for (const auto& slot : slots()) {
+        slot->reconciler.apply(allow_delete);
+        for (const auto& one : slot->expander.status()) (void)slot->expander.want(one.name, true);
         slot->nudge();
     }
     return before;
 }
 
+std::vector<SubscriptionManager::TenantProgress> SubscriptionManager::progress() const {
+    std::vector<TenantProgress> all;
+    for (const auto& slot : slots()) {
+        const auto now = slot->reconciler.progress();
+        TenantProgress progress;
+        progress.tenant = slot->tenant.name;
+        progress.wanted = now.wanted;
+        progress.standing = now.standing;
+        progress.parked = now.parked;
+        progress.failing = now.failing;
+        progress.to_do = now.to_do;
+        progress.estimate = std::chrono::ceil<std::chrono::seconds>(now.estimate);
+        for (const auto& one : slot->expander.status())
+            progress.expanding = progress.expanding || one.running || !one.expanded_at;
+        all.push_back(std::move(progress));
+    }
+    return all;
+}
+
+Result<std::size_t> SubscriptionManager::sweep(const std::string& name) {
+    std::size_t rounds = 0;
+    std::vector<SlotPtr> some;
+    if (name.empty()) {
+        some = slots();
+    } else if (auto slot = slot_of(name)) {
+        some.push_back(std::move(slot));
+    }
+    for (const auto& slot : some) {
+        const auto wanted = slot->sweeper.want_all(name, "operator");
+        if (!wanted && wanted.error().code != Errc::NotFound) return wanted;
+        if (wanted) rounds += *wanted;
+        slot->nudge();
+    }
+    if (rounds == 0 && !name.empty())
+        return fail(Errc::NotFound, "nothing of that name is swept or polled: " + name);
+    return rounds;
+}
+
+std::vector<SubscriptionManager::TenantSweeps> SubscriptionManager::sweeps() const {
+    std::vector<TenantSweeps> all;
+    for (const auto& slot : slots()) all.push_back({slot->tenant.name, slot->sweeper.status()});
+    return all;
+}
+
+Result<std::monostate> SubscriptionManager::expand(const std::string& name) {
+    const auto slot = slot_of(name);
+    if (slot == nullptr || !slot->expander.want(name, true))
+        return fail(Errc::NotFound, "no such template: " + name);
+    slot->nudge();
+    return std::monostate{};
+}
+
+std::vector<SubscriptionManager::TenantTemplates> SubscriptionManager::templates() const {
+    std::vector<TenantTemplates> all;
+    for (const auto& slot : slots()) all.push_back({slot->tenant.name, slot->expander.status()});
+    return all;
+}
+
 Result<std::monostate> SubscriptionManager::renew(const std::string& name) {
-    const std::lock_guard lock(mutex_);
-    Result<std::monostate> result = fail(Errc::NotFound, "no such subscription: " + name);
-    for (const auto& slot : slots_) {
-        if (auto done = slot->worker->renew(name)) {
+    for (const auto& slot : slots()) {
+        if (auto done = slot->reconciler.renew(name)) {
             slot->nudge();
             return done;
         }
     }
-    return result;
+    return fail(Errc::NotFound, "no such subscription: " + name);
 }
 
 Result<std::monostate> SubscriptionManager::remove(const std::string& name_or_id) {
-    const std::lock_guard lock(mutex_);
     Result<std::monostate> result = fail(Errc::NotFound, "no such subscription: " + name_or_id);
-    for (const auto& slot : slots_) {
-        auto done = slot->worker->remove(name_or_id);
+    for (const auto& slot : slots()) {
+        auto done = slot->reconciler.remove(name_or_id);
         if (done) {
             slot->nudge();
             return done;
@@ -273,10 +475,12 @@ Result<std::monostate> SubscriptionManager::remove(const std::string& name_or_id
 }
 
 void SubscriptionManager::refresh_metrics() {
+    for (const auto& slot : slots()) slot->reconciler.publish();
     const std::int64_t now = parts_.clock.system_now().time_since_epoch().count();
     const std::shared_lock lock(arrivals_mutex_);
-    for (const auto& [name, at] : arrivals_) {
-        const auto silent = std::max<std::int64_t>(now - at.load(std::memory_order_relaxed), 0);
+    for (const auto& [name, arrival] : arrivals_) {
+        const auto silent =
+            std::max<std::int64_t>(now - arrival->at.load(std::memory_order_relaxed), 0);
         parts_.metrics.set_silence(name, static_cast<double>(silent) / 1e6);
     }
 }

@@ -5,6 +5,8 @@
 #include "core/secret.hpp"
 #include "subscriptions/graph/graph.hpp"
 #include "subscriptions/graph/graph_client.hpp"
+#include "subscriptions/graph/graph_data.hpp"
+#include "subscriptions/graph/quota.hpp"
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
 #include "subscriptions/plan/lifecycle.hpp"
@@ -26,6 +28,8 @@
 #include <vector>
 
 namespace graphhook::subscriptions {
+
+class TokenCache;
 
 /// Everything this room does, for `app`.
 ///
@@ -68,8 +72,10 @@ class SubscriptionManager {
     /// it is, at Graph and in the store.
     void reload(SubscriptionsOptions options);
 
-    /// A lifecycle notification that was proved and stored; acted on by the tenant's thread.
-    void take(const LifecycleEvent& event);
+    /// A lifecycle notification that was proved and stored; acted on by the tenant's thread. That
+    /// something was missed is durable when it returns; blocks on the store then. An error: tell it
+    /// again.
+    [[nodiscard]] Result<std::monostate> take(const LifecycleEvent& event);
     /// A signal that was proved and stored: something changed in what `graph_id` watches, so it is
     /// looked at (swept, or the template expanded). Durable when it returns; blocks on the store.
     [[nodiscard]] Result<std::monostate> take_signal(
@@ -129,22 +135,30 @@ class SubscriptionManager {
 
   private:
     struct Slot;
-    std::unique_ptr<Slot> make_slot(const Tenant& tenant) const;
+    struct Arrival;
+    using SlotPtr = std::shared_ptr<Slot>;
+    SlotPtr make_slot(const Tenant& tenant);
     void start(Slot& slot);
     void run(Slot& slot, const std::stop_token& stop);
     void watch(const SubscriptionsOptions& options);
+    [[nodiscard]] std::vector<SlotPtr> slots() const;
+    /// Of the tenant of that configured name; nullptr: no such subscription.
+    [[nodiscard]] SlotPtr slot_of(std::string_view name) const;
 
     Parts parts_;
+    std::shared_ptr<TokenCache> tokens_;
 
     mutable std::mutex mutex_;
     // Guarded by mutex_.
     SubscriptionsOptions options_;
-    std::vector<std::unique_ptr<Slot>> slots_;
+    std::vector<SlotPtr> slots_;
+    /// By application and cloud: they share what Graph allows.
+    std::map<std::string, std::weak_ptr<Quota>> quotas_;
     bool started_ = false;
 
     mutable std::shared_mutex arrivals_mutex_;
-    /// By configured name: microseconds since the epoch. The map is guarded by arrivals_mutex_.
-    std::map<std::string, std::atomic<std::int64_t>, std::less<>> arrivals_;
+    /// By configured name. The map is guarded by arrivals_mutex_.
+    std::map<std::string, std::unique_ptr<Arrival>, std::less<>> arrivals_;
 };
 
 }  // namespace graphhook::subscriptions

@@ -13,8 +13,10 @@ namespace graphhook::subscriptions {
 /// One line of `subscriptions list`.
 struct SubscriptionStatus {
     std::string name;
+    std::string element;  ///< Of a template: Graph's id of the element; "*": its collection.
     std::string tenant;
-    /// "planned" (wanted, no record yet), "creating", "active", "leaving" (no longer wanted), or
+    /// "planned" (wanted, no record yet), "creating", "active", "leaving" (no longer wanted),
+    /// "parked" (an element that Graph refuses for itself), "polled" (nothing is subscribed), or
     /// "retired".
     std::string state;
     std::string kind;

@@ -23,7 +23,7 @@ std::string_view lifecycle_name(std::string_view event) noexcept {
     return "unknown";
 }
 
-LifecycleAction judge(const LifecycleEvent& event, const store::SubscriptionRecord* record) {
+LifecycleAction judge(const LifecycleEvent& event, const Record* record) {
     const std::string_view name = lifecycle_name(event.event);
     if (name == kMissed) return LifecycleAction::Missed;
     if (record == nullptr || record->state == store::SubscriptionState::Retired)

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "core/clock.hpp"
-#include "store/subscription.hpp"
 #include "subscriptions/plan/plan.hpp"
 
 #include <cstdint>
@@ -31,9 +30,7 @@ enum class LifecycleAction : std::uint8_t {
 /// Repeats collapse: what came before the last touch was answered by it, one that waits for the
 /// spacing waits once, and a removed one is retired by its replacement, so a second event about it
 /// finds nothing.
-[[nodiscard]] LifecycleAction judge(
-    const LifecycleEvent& event, const store::SubscriptionRecord* record
-);
+[[nodiscard]] LifecycleAction judge(const LifecycleEvent& event, const Record* record);
 
 /// Graph's spelling of a known event, whatever the case of its letters; "unknown" for any other.
 [[nodiscard]] std::string_view lifecycle_name(std::string_view event) noexcept;

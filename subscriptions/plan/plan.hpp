@@ -4,6 +4,7 @@
 #include "store/subscription.hpp"
 #include "subscriptions/graph/graph.hpp"
 #include "subscriptions/options.hpp"
+#include "subscriptions/plan/record.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -22,7 +23,10 @@ enum class Action : std::uint8_t {
     Create,       ///< A new record, its client state stored, then the request.
     Replace,      ///< As Create; the old one stays until the new one stands.
     Retry,        ///< A create that is known to have failed, with the same client state.
+    TryParked,    ///< An element that was refused for itself: once more, daily.
     Adopt,        ///< A create without an answer that happened: `graph_id` is ours.
+    TakeOver,     ///< Another receiver's, whose client state we were given.
+    Redirect,     ///< PATCH the notification URL and the expiry.
     Renew,        ///< PATCH a later expiry.
     Reauthorize,  ///< Same expiry, fresh authorization.
     Check,        ///< GET it: it may be gone.
@@ -35,16 +39,22 @@ enum class Action : std::uint8_t {
     HoldBack,     ///< Would be removed, but too many were within the hour.
     RetireReplaced,  ///< DELETE what a newer one replaced, then retire.
     DeleteLeftover,  ///< DELETE what is retired here and still lives at Graph.
-    Forget,          ///< Known long enough: erase the record.
+    Forget,          ///< Known long enough, or never at Graph: erase the record.
 };
 std::string_view to_string(Action action) noexcept;
+/// In an operator's words: "create", "renew", "replace", "adopt", "delete", "list", "keep",
+/// "check", or "note" for what happens only here.
+std::string_view verb_of(Action action) noexcept;
+/// What is performed first, ascending.
+[[nodiscard]] int rank_of(Action action) noexcept;
 
 struct Step {
     Action action = Action::Keep;
     std::string name;         ///< Configured name.
-    std::int64_t record = 0;  ///< 0: Create, Replace, List.
+    std::string element;      ///< Of a template.
+    std::int64_t record = 0;  ///< 0: Create, Replace, TakeOver, List.
     std::string graph_id;
-    SystemTime expires_at;  ///< Learn: what Graph says.
+    SystemTime expires_at;  ///< Learn, TakeOver: what Graph says.
     SystemTime due;         ///< Keep, HoldBack: when there is something to do.
     std::string reason;     ///< For the operator.
 };
@@ -57,21 +67,6 @@ struct Orphan {
     SystemTime expires_at;
 };
 
-/// What is remembered of a record beside what the store holds. All of it may be lost: then it is
-/// asked for or waited for again.
-struct Memory {
-    std::chrono::milliseconds granted{0};  ///< The life of the last grant; 0: not known.
-    bool gone = false;                     ///< Graph said so.
-    bool wants_check = false;
-    bool wants_renewal = false;                   ///< An operator's word.
-    std::optional<SystemTime> wants_reauthorize;  ///< When Graph asked for it.
-    SystemTime checked_at;                        ///< The last GET that found it.
-    SystemTime tried_at;                          ///< The last create was sent, in this process.
-    bool refused = false;                         ///< Its answer said that nothing was created.
-    bool listed_before = false;                   ///< Graph's list was known before that create.
-    bool was_uncertain = false;  ///< A create of it had no answer: there may be one too many.
-};
-
 /// Graph's list, whole, as of `taken_at`.
 struct Listing {
     SystemTime taken_at;
@@ -80,6 +75,7 @@ struct Listing {
 
 /// Everything that a plan depends on, of one tenant.
 struct Situation {
+    /// Of a template, the elements that the records know are wanted.
     std::vector<WantedSubscription> wanted;
     std::vector<store::SubscriptionRecord> records;
     std::map<std::int64_t, Memory> memory;  ///< By record.
@@ -98,12 +94,16 @@ struct Situation {
 };
 
 struct Plan {
-    std::vector<Step> steps;  ///< In the order in which to perform them; Keep and HoldBack last.
+    /// In the order in which to perform them; Keep and HoldBack last, and of Keep only the first
+    /// kKeepRows.
+    std::vector<Step> steps;
+    std::size_t kept = 0;  ///< All steps of Keep, shown or not.
     std::vector<Orphan> orphans;
     std::size_t held_back = 0;
     std::size_t quota_left = 0;  ///< Removals that this hour still takes, without what is allowed.
     std::optional<SystemTime> next;  ///< The earliest `due`.
 };
+inline constexpr std::size_t kKeepRows = 1'000;
 
 /// Decides, performs nothing: the same answer for the same situation.
 [[nodiscard]] Plan make_plan(const Situation& situation);
@@ -119,11 +119,9 @@ struct Plan {
 [[nodiscard]] std::string id_key(std::string_view graph_id);
 
 /// What the granted life was, as far as can be told.
-[[nodiscard]] std::chrono::milliseconds granted_life(
-    const store::SubscriptionRecord& record, const Memory& memory
-);
+[[nodiscard]] std::chrono::milliseconds granted_life(const Record& record);
 
-/// At most this many removals an hour of a tenant with `live` subscriptions.
+/// At most this many removals an hour of a tenant or template with `live` subscriptions.
 [[nodiscard]] std::size_t removal_quota(std::size_t live) noexcept;
 
 }  // namespace graphhook::subscriptions

@@ -19,8 +19,14 @@ std::string_view to_string(Action action) noexcept {
             return "replace";
         case Action::Retry:
             return "retry";
+        case Action::TryParked:
+            return "try-parked";
         case Action::Adopt:
             return "adopt";
+        case Action::TakeOver:
+            return "take-over";
+        case Action::Redirect:
+            return "redirect";
         case Action::Renew:
             return "renew";
         case Action::Reauthorize:
@@ -51,6 +57,82 @@ std::string_view to_string(Action action) noexcept {
     return "unknown";
 }
 
+std::string_view verb_of(Action action) noexcept {
+    switch (action) {
+        case Action::Keep:
+        case Action::HoldBack:
+            return "keep";
+        case Action::List:
+            return "list";
+        case Action::Create:
+        case Action::Retry:
+        case Action::TryParked:
+        case Action::Recreate:
+            return "create";
+        case Action::Replace:
+            return "replace";
+        case Action::Adopt:
+        case Action::TakeOver:
+            return "adopt";
+        case Action::Redirect:
+        case Action::Renew:
+        case Action::Reauthorize:
+            return "renew";
+        case Action::Check:
+            return "check";
+        case Action::Remove:
+        case Action::RetireReplaced:
+        case Action::DeleteLeftover:
+            return "delete";
+        case Action::Learn:
+        case Action::Retire:
+        case Action::MarkRemoval:
+        case Action::Unmark:
+        case Action::Forget:
+            return "note";
+    }
+    return "note";
+}
+
+int rank_of(Action action) noexcept {
+    switch (action) {
+        case Action::List:
+            return 0;
+        case Action::Learn:
+        case Action::Unmark:
+        case Action::MarkRemoval:
+        case Action::Forget:
+        case Action::Retire:
+            return 1;
+        case Action::Adopt:
+        case Action::TakeOver:
+            return 2;
+        case Action::Redirect:
+        case Action::Renew:
+        case Action::Reauthorize:
+            return 3;
+        case Action::Recreate:
+            return 4;
+        case Action::Retry:
+        case Action::Replace:
+        case Action::Create:
+            return 5;
+        case Action::TryParked:
+            return 6;
+        case Action::Check:
+            return 7;
+        case Action::Remove:
+        case Action::RetireReplaced:
+        case Action::DeleteLeftover:
+            return 8;
+        case Action::Keep:
+            return 9;
+        case Action::HoldBack:
+            return 10;
+    }
+    return 11;
+}
+
 std::chrono::minutes life_of(const WantedSubscription& wanted) {
     const Kind* kind = wanted.kind.empty() ? recognise(wanted.resource) : kind_named(wanted.kind);
     return std::max(wanted.life.value_or(ask_life(kind)), kShortestLife);
@@ -79,10 +161,8 @@ std::string id_key(std::string_view graph_id) {
     return key;
 }
 
-std::chrono::milliseconds granted_life(
-    const store::SubscriptionRecord& record, const Memory& memory
-) {
-    if (memory.granted > std::chrono::milliseconds::zero()) return memory.granted;
+std::chrono::milliseconds granted_life(const Record& record) {
+    if (record.memory.granted > std::chrono::milliseconds::zero()) return record.memory.granted;
     // After a restart: since the last touch, which says too little rather than too much.
     const SystemTime since = std::max(record.created_at, record.touched_at);
     return std::max(

@@ -6,13 +6,15 @@
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
 #include "subscriptions/plan/plan.hpp"
+#include "subscriptions/reconcile/reconciler.hpp"
 #include "subscriptions/reconcile/subscription_table.hpp"
-#include "subscriptions/reconcile/tenant_worker.hpp"
+#include "subscriptions/sync/sync_table.hpp"
 
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -106,6 +108,102 @@ class FakeSubscriptionTable final : public SubscriptionTable {
     bool refusing_ = false;
 };
 
+/// The sweeps' part of the store, in memory.
+class FakeSyncTable final : public SyncTable {
+  public:
+    Result<std::vector<store::SyncState>> states() override {
+        const std::lock_guard lock(mutex_);
+        std::vector<store::SyncState> all;
+        for (const auto& [key, state] : states_) all.push_back(state);
+        return all;
+    }
+    Result<std::vector<store::Watermark>> watermarks(const store::SyncKey&) override {
+        return std::vector<store::Watermark>{};
+    }
+    Result<std::monostate> change(const store::SyncChange& change) override {
+        {
+            const std::lock_guard lock(mutex_);
+            if (change.erase_all)
+                states_.erase(change.state.key);
+            else
+                states_[change.state.key] = change.state;
+        }
+        changed_.notify_all();
+        return std::monostate{};
+    }
+    Result<store::Appended> append(std::vector<store::Item>) override { return store::Appended{}; }
+    Result<std::string> note(const std::string& name) override {
+        const std::lock_guard lock(mutex_);
+        return notes_[name];
+    }
+    Result<std::monostate> put_note(const std::string& name, const std::string& text) override {
+        {
+            const std::lock_guard lock(mutex_);
+            notes_[name] = text;
+        }
+        changed_.notify_all();
+        return std::monostate{};
+    }
+    /// Waits until one was wanted for that reason; false after ten seconds.
+    bool wait_for_reason(std::string_view reason) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(10), [&] {
+            return std::ranges::any_of(states_, [&](const auto& entry) {
+                return entry.second.reason == reason;
+            });
+        });
+    }
+    bool wait_for_note(const std::string& name) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(10), [&] {
+            return !notes_[name].empty();
+        });
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<store::SyncKey, store::SyncState> states_;
+    std::map<std::string, std::string> notes_;
+};
+
+/// What lies behind the notifications: collections by the path they begin with, one page each; what
+/// is not set is out of reach.
+class FakeGraphData final : public GraphData {
+  public:
+    GraphResult<DataPage> page(const DataRequest& request, std::stop_token) override {
+        {
+            const std::lock_guard lock(mutex_);
+            asked_.push_back(request.target);
+            for (const auto& [path, ids] : collections_) {
+                if (!request.target.starts_with(path)) continue;
+                DataPage page;
+                for (const auto& id : ids) {
+                    page.value.push_back(boost::json::object{
+                        {"@odata.type", "#microsoft.graph.user"},
+                        {"id", id},
+                        {"userPrincipalName", id + "@contoso.example"}
+                    });
+                }
+                return page;
+            }
+        }
+        return GraphError{.next = Next::RetryLater, .status = 503, .message = "not here"};
+    }
+    GraphResult<boost::json::object> object(const DataRequest&, std::stop_token) override {
+        return GraphError{.next = Next::Refused, .status = 403, .message = "not here"};
+    }
+    void set(const std::string& path, std::vector<std::string> ids) {
+        const std::lock_guard lock(mutex_);
+        collections_[path] = std::move(ids);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<std::string, std::vector<std::string>> collections_;
+    std::vector<std::string> asked_;
+};
+
 /// Graph as one would wish it: keeps subscriptions, grants what is asked, ends them in time.
 /// Faults by hooks.
 class FakeGraph final : public Graph {
@@ -135,14 +233,25 @@ class FakeGraph final : public Graph {
         }
         return made;
     }
-    GraphResult<std::vector<GraphSubscription>> list(Api, std::stop_token) override {
-        if (auto error = begin("list")) return *error;
+    GraphResult<std::vector<GraphSubscription>> list(Api api, std::stop_token stop) override {
+        auto page = list_page(api, {}, std::move(stop));
+        if (!page) return page.error();
+        return std::move(page->subscriptions);
+    }
+    /// The link is the last id of the page before.
+    GraphResult<ListPage> list_page(Api, const std::string& link, std::stop_token) override {
+        if (auto error = begin(link.empty() ? "list" : "list " + link)) return *error;
         const std::lock_guard lock(mutex_);
-        std::vector<GraphSubscription> all;
-        for (const auto& [id, subscription] : subscriptions_) {
-            if (subscription.expires_at > clock_.system_now()) all.push_back(subscription);
+        ListPage page;
+        for (auto at = subscriptions_.upper_bound(link); at != subscriptions_.end(); ++at) {
+            if (at->second.expires_at <= clock_.system_now()) continue;
+            if (page.subscriptions.size() == page_size) {
+                page.next_link = page.subscriptions.back().id;
+                break;
+            }
+            page.subscriptions.push_back(at->second);
         }
-        return all;
+        return page;
     }
     GraphResult<GraphSubscription> get(Api, const std::string& id, std::stop_token) override {
         if (auto error = begin("get " + id)) return *error;
@@ -157,6 +266,20 @@ class FakeGraph final : public Graph {
         auto found = find(id);
         if (!found) return found;
         found->expires_at = std::min(expires_at, clock_.system_now() + longest);
+        subscriptions_[found->id] = *found;
+        if (echo_on_renew) found->client_state = Secret(states_[found->id]);
+        return found;
+    }
+    GraphResult<GraphSubscription> redirect(
+        Api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+        std::stop_token
+    ) override {
+        if (auto error = begin("redirect " + id)) return *error;
+        const std::lock_guard lock(mutex_);
+        auto found = find(id);
+        if (!found) return found;
+        found->expires_at = std::min(expires_at, clock_.system_now() + longest);
+        found->notification_url = notification_url;
         subscriptions_[found->id] = *found;
         if (echo_on_renew) found->client_state = Secret(states_[found->id]);
         return found;
@@ -221,6 +344,7 @@ class FakeGraph final : public Graph {
     std::function<void(const CreateRequest&, const std::stop_token&)> before_create;
     int lose_create_replies = 0;
     bool echo_on_renew = true;
+    std::size_t page_size = 1'000'000;
     std::chrono::minutes longest{1'000'000};
 
   private:
@@ -254,6 +378,93 @@ inline RandomHex counting_hex() {
         return to_hex(sha256(std::to_string(++n))).substr(0, bytes * 2);
     };
 }
+
+/// A reconciler with what it stands on, stepped by hand. What is not given is of its own.
+class Bench {
+  public:
+    Bench(
+        Graph& graph, SubscriptionTable& table, FakeClock& clock, Metrics& metrics, Quota& quota,
+        RandomHex random, const SubscriptionsOptions& options, std::size_t threads = 1
+    )
+        : clock_(clock),
+          pool_(threads),
+          reconciler_(
+              options.tenants.front(), options,
+              {.graph = graph,
+               .table = table,
+               .clock = clock,
+               .metrics = metrics,
+               .random = std::move(random),
+               .quota = quota,
+               .pool = pool_,
+               .wake = [this] { woken_ = true; },
+               .appeared =
+                   [this](SweepTarget target) {
+                       const std::lock_guard lock(mutex_);
+                       swept_[target.key] = target;
+                   },
+               .gone =
+                   [this](const TargetKey& key) {
+                       const std::lock_guard lock(mutex_);
+                       swept_.erase(key);
+                   },
+               .missed =
+                   [this](const TargetKey& key, std::string_view reason) -> Result<std::monostate> {
+                   const std::lock_guard lock(mutex_);
+                   if (refusing_) return fail(Errc::Busy, "not now");
+                   wants_.push_back(key.name + key.element + " " + std::string(reason));
+                   return std::monostate{};
+               }}
+          ) {}
+    ~Bench() { pool_.stop(); }
+
+    /// All that can be done without time going on. When there is something to do again.
+    SystemTime step() {
+        SystemTime next;
+        do {
+            woken_ = false;
+            next = reconciler_.step();
+            reconciler_.wait_idle();
+        } while (woken_ || next <= clock_.system_now());
+        return next;
+    }
+    /// The same for as long as it takes, at most `times` steps of time; false: never at rest.
+    bool run_for(std::chrono::microseconds time, int times = 100'000) {
+        const SystemTime end = clock_.system_now() + time;
+        while (times-- > 0) {
+            const SystemTime next = step();
+            if (next >= end) break;
+            clock_.set(std::max(next, clock_.system_now() + std::chrono::milliseconds(1)));
+        }
+        clock_.set(std::max(end, clock_.system_now()));
+        return times > 0;
+    }
+    void stop() { pool_.stop(); }
+    Reconciler& operator*() { return reconciler_; }
+    Reconciler* operator->() { return &reconciler_; }
+    std::vector<std::string> wants() {
+        const std::lock_guard lock(mutex_);
+        return wants_;
+    }
+    std::map<TargetKey, SweepTarget> swept() {
+        const std::lock_guard lock(mutex_);
+        return swept_;
+    }
+    void refuse_wants(bool refusing) {
+        const std::lock_guard lock(mutex_);
+        refusing_ = refusing;
+    }
+
+  private:
+    FakeClock& clock_;
+    std::mutex mutex_;
+    std::map<TargetKey, SweepTarget> swept_;
+    std::vector<std::string> wants_;
+    bool refusing_ = false;
+    std::atomic<bool> woken_{false};
+    WorkPool pool_;
+    Reconciler reconciler_;
+};
 
 inline WantedSubscription wanted(
     std::string name, std::string resource, std::vector<std::string> changes = {"updated"}

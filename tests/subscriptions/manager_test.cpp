@@ -43,11 +43,12 @@ class SubscriptionManagerTest : public ::testing::Test {
         return SubscriptionManager(
             std::move(options),
             {.table = table_,
+             .sync = sync_,
              .clock = clock_,
              .metrics = metrics_,
              .random = random(),
-             .make_graph = [this](const Tenant& tenant) -> std::shared_ptr<Graph> {
-                 return graphs_.at(tenant.name);
+             .make_graph = [this](const Tenant& tenant) -> SubscriptionManager::Access {
+                 return {graphs_.at(tenant.name), data_};
              }}
         );
     }
@@ -65,6 +66,8 @@ class SubscriptionManagerTest : public ::testing::Test {
     test::FakeSubscriptionTable table_;
     prometheus::Registry registry_;
     Metrics metrics_{registry_};
+    test::FakeSyncTable sync_;
+    std::shared_ptr<test::FakeGraphData> data_ = std::make_shared<test::FakeGraphData>();
     std::map<std::string, std::shared_ptr<FakeGraph>> graphs_;
 };
 
@@ -116,12 +119,12 @@ TEST_F(SubscriptionManagerTest, ALifecycleEventIsActedOnByTheTenantsThread) {
     ASSERT_TRUE(graph("contoso").wait_for_call("create"));
     (void)manager.apply();
     ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
-    manager.take({"sub-1", "contoso-inbox", "reauthorizationRequired", kNow + 1s});
+    (void)manager.take({"sub-1", "contoso-inbox", "reauthorizationRequired", kNow + 1s});
     EXPECT_TRUE(graph("contoso").wait_for_call("reauthorize sub-1"));
     graph("contoso").lose("sub-1");
-    manager.take({"sub-1", "contoso-inbox", "subscriptionRemoved", kNow + 2s});
+    (void)manager.take({"sub-1", "contoso-inbox", "subscriptionRemoved", kNow + 2s});
     EXPECT_TRUE(graph("contoso").wait_for_call("create", 2));
-    manager.take({"sub-9", "nobodys", "missed", kNow});
+    (void)manager.take({"sub-9", "nobodys", "missed", kNow});
     manager.stop();
     EXPECT_THAT(
         test::metrics_text(registry_),
@@ -149,7 +152,8 @@ TEST_F(SubscriptionManagerTest, AReloadTakesUpWhatIsWantedAndNewTenants) {
     auto more = options({"contoso", "fabrikam"});
     auto drive = wanted("drive", "drives/d/root");
     more.wanted.push_back(drive);
-    more.tenants[0].client_secret = Secret("new");  // a new way to Graph: the old thread ends first
+    more.tenants[0].credential =
+        ClientSecret{Secret("new")};  // a new way to Graph: the old thread ends first
     manager.reload(more);
     EXPECT_TRUE(graph("fabrikam").wait_for_call("create"));
     EXPECT_TRUE(graph("contoso").wait_for_call("create drives/d/root"));
@@ -236,7 +240,8 @@ TEST_F(SubscriptionManagerTest, OverHttpTheWholeWayWorks) {
     all.tenants[0].cloud.graph = world.url();
     all.tenants[0].cloud.login = world.url();
     SubscriptionManager manager(
-        all, {.table = table_, .clock = clock_, .metrics = metrics_, .random = random()}
+        all,
+        {.table = table_, .sync = sync_, .clock = clock_, .metrics = metrics_, .random = random()}
     );
     manager.start();
     const auto deadline = std::chrono::steady_clock::now() + 10s;

@@ -1,4 +1,4 @@
-#include "subscriptions/reconcile/tenant_worker.hpp"
+#include "subscriptions/reconcile/reconciler.hpp"
 
 #include "subscriptions/plan/renewal.hpp"
 #include "tests/subscriptions/fakes.hpp"
@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 
 namespace graphhook::subscriptions {
@@ -24,9 +25,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class TenantWorkerTest : public ::testing::Test {
+class ReconcilerTest : public ::testing::Test {
   protected:
-    TenantWorkerTest() { start({wanted("inbox", "users/x/messages", {"created", "updated"})}); }
+    ReconcilerTest() { start({wanted("inbox", "users/x/messages", {"created", "updated"})}); }
 
     /// A new process over the same store and the same Graph.
     void start(
@@ -34,22 +35,17 @@ class TenantWorkerTest : public ::testing::Test {
     ) {
         auto options = options_with(std::move(all));
         options.reconcile_every = reconcile_every;
-        worker_ = std::make_unique<TenantWorker>(
-            "contoso", options, TenantWorker::Parts{graph_, table_, clock_, metrics_, random_}
+        bench_.reset();
+        bench_ = std::make_unique<test::Bench>(
+            graph_, table_, clock_, metrics_, quota_, random_, options
         );
     }
-    SystemTime step() { return worker_->step(stop_.get_token()); }
-    /// Steps through time as the thread would, at most `times` steps.
-    void run_for(std::chrono::microseconds time, int times = 10'000) {
-        const SystemTime end = clock_.system_now() + time;
-        while (times-- > 0) {
-            const SystemTime next = step();
-            if (next >= end) break;
-            clock_.set(std::max(next, clock_.system_now() + 1ms));
-        }
-        ASSERT_GT(times, 0) << "never at rest";
-        clock_.set(end);
+    SystemTime step() { return bench_->step(); }
+    /// Steps through time as the thread would.
+    void run_for(std::chrono::microseconds time) {
+        ASSERT_TRUE(bench_->run_for(time)) << "never at rest";
     }
+    Reconciler& reconciler() { return **bench_; }
     store::SubscriptionRecord active(std::string_view name = "inbox") {
         return table_.only(name, SubscriptionState::Active);
     }
@@ -60,11 +56,11 @@ class TenantWorkerTest : public ::testing::Test {
     prometheus::Registry registry_;
     Metrics metrics_{registry_};
     RandomHex random_ = test::counting_hex();
-    std::stop_source stop_;
-    std::unique_ptr<TenantWorker> worker_;
+    Quota quota_{clock_};
+    std::unique_ptr<test::Bench> bench_;
 };
 
-TEST_F(TenantWorkerTest, CreatesWhatIsWantedAndKeepsWhatGraphReplied) {
+TEST_F(ReconcilerTest, CreatesWhatIsWantedAndKeepsWhatGraphReplied) {
     graph_.longest = 24h;  // less than was asked for
     step();
     const auto record = active();
@@ -77,7 +73,7 @@ TEST_F(TenantWorkerTest, CreatesWhatIsWantedAndKeepsWhatGraphReplied) {
     EXPECT_THAT(graph_.calls(), ElementsAre("list", "create users/x/messages"));
 }
 
-TEST_F(TenantWorkerTest, TheClientStateIsStoredBeforeTheRequestGoesOut) {
+TEST_F(ReconcilerTest, TheClientStateIsStoredBeforeTheRequestGoesOut) {
     bool asked = false;
     graph_.before_create = [&](const CreateRequest& request, const std::stop_token&) {
         const auto record = table_.only("inbox", SubscriptionState::Creating);
@@ -90,17 +86,17 @@ TEST_F(TenantWorkerTest, TheClientStateIsStoredBeforeTheRequestGoesOut) {
     EXPECT_TRUE(asked);
 }
 
-TEST_F(TenantWorkerTest, NothingIsCreatedThatTheStoreDidNotTake) {
+TEST_F(ReconcilerTest, NothingIsCreatedThatTheStoreDidNotTake) {
     table_.refuse(true);
     step();
     EXPECT_THAT(graph_.calls("create"), IsEmpty());
-    EXPECT_THAT(worker_->status().last_error, HasSubstr("no space left"));
+    EXPECT_THAT(reconciler().status().last_error, HasSubstr("no space left"));
     table_.refuse(false);
     run_for(1min);
     EXPECT_EQ(active().graph_id, "sub-1");
 }
 
-TEST_F(TenantWorkerTest, TheClientStateStaysTheSameOverRetries) {
+TEST_F(ReconcilerTest, TheClientStateStaysTheSameOverRetries) {
     std::vector<std::string> states;
     graph_.before_create = [&](const CreateRequest& request, const std::stop_token&) {
         states.emplace_back(request.client_state.reveal());
@@ -119,7 +115,7 @@ TEST_F(TenantWorkerTest, TheClientStateStaysTheSameOverRetries) {
     EXPECT_EQ(table_.all().size(), 1u);
 }
 
-TEST_F(TenantWorkerTest, ACreateThatTimedOutButHappenedIsAdoptedAndLeavesNoDuplicate) {
+TEST_F(ReconcilerTest, ACreateThatTimedOutButHappenedIsAdoptedAndLeavesNoDuplicate) {
     graph_.lose_create_replies = 1;
     run_for(10min);
     EXPECT_THAT(graph_.calls("create"), SizeIs(1));
@@ -128,7 +124,7 @@ TEST_F(TenantWorkerTest, ACreateThatTimedOutButHappenedIsAdoptedAndLeavesNoDupli
     EXPECT_TRUE(active().client_state.empty());
 }
 
-TEST_F(TenantWorkerTest, AnUnansweredCreateIsAdoptedByTheNextProcessToo) {
+TEST_F(ReconcilerTest, AnUnansweredCreateIsAdoptedByTheNextProcessToo) {
     graph_.lose_create_replies = 1;
     step();
     const auto before = table_.only("inbox", SubscriptionState::Creating);
@@ -140,7 +136,7 @@ TEST_F(TenantWorkerTest, AnUnansweredCreateIsAdoptedByTheNextProcessToo) {
     EXPECT_EQ(active().state_hash, before.state_hash);
 }
 
-TEST_F(TenantWorkerTest, WhatWasThereBeforeTheCreateIsAnOrphanAndNeverTouched) {
+TEST_F(ReconcilerTest, WhatWasThereBeforeTheCreateIsAnOrphanAndNeverTouched) {
     graph_.plant(
         "theirs", {.resource = "users/x/messages",
                    .changes = "created,updated",
@@ -152,7 +148,7 @@ TEST_F(TenantWorkerTest, WhatWasThereBeforeTheCreateIsAnOrphanAndNeverTouched) {
     EXPECT_EQ(active().graph_id, "sub-1");
     EXPECT_THAT(graph_.calls("renew theirs"), IsEmpty());
     EXPECT_THAT(graph_.calls("delete"), IsEmpty());
-    const auto status = worker_->status();
+    const auto status = reconciler().status();
     ASSERT_THAT(status.orphans, SizeIs(1));
     EXPECT_EQ(status.orphans[0].graph_id, "theirs");
     EXPECT_THAT(
@@ -161,7 +157,7 @@ TEST_F(TenantWorkerTest, WhatWasThereBeforeTheCreateIsAnOrphanAndNeverTouched) {
     );
 }
 
-TEST_F(TenantWorkerTest, OneLikeOursWithAnotherClientStateIsNotAdopted) {
+TEST_F(ReconcilerTest, OneLikeOursWithAnotherClientStateIsNotAdopted) {
     graph_.lose_create_replies = 1;
     step();
     graph_.lose("sub-1");
@@ -178,10 +174,10 @@ TEST_F(TenantWorkerTest, OneLikeOursWithAnotherClientStateIsNotAdopted) {
     start({wanted("inbox", "users/x/messages", {"created", "updated"})});
     run_for(5min);
     EXPECT_EQ(active().graph_id, "sub-2");
-    EXPECT_THAT(worker_->status().orphans, SizeIs(1));
+    EXPECT_THAT(reconciler().status().orphans, SizeIs(1));
 }
 
-TEST_F(TenantWorkerTest, RenewsBeforeTheEndAndCountsIt) {
+TEST_F(ReconcilerTest, RenewsBeforeTheEndAndCountsIt) {
     step();
     const auto first = active();
     run_for(24h * 6);
@@ -194,7 +190,7 @@ TEST_F(TenantWorkerTest, RenewsBeforeTheEndAndCountsIt) {
     );
 }
 
-TEST_F(TenantWorkerTest, StaysAliveForAQuarter) {
+TEST_F(ReconcilerTest, StaysAliveForAQuarter) {
     start(
         {wanted("inbox", "users/x/messages"), wanted("drive", "drives/d/root"),
          wanted("shifts", "teams/t/schedule/shifts")},
@@ -206,7 +202,7 @@ TEST_F(TenantWorkerTest, StaysAliveForAQuarter) {
     EXPECT_EQ(table_.all().size(), 3u);
 }
 
-TEST_F(TenantWorkerTest, RestartsDoNotRenewEarlierNorForget) {
+TEST_F(ReconcilerTest, RestartsDoNotRenewEarlierNorForget) {
     step();
     for (int day = 0; day < 30; ++day) {
         start({wanted("inbox", "users/x/messages", {"created", "updated"})});
@@ -217,7 +213,7 @@ TEST_F(TenantWorkerTest, RestartsDoNotRenewEarlierNorForget) {
     EXPECT_GT(active().expires_at, clock_.system_now());
 }
 
-TEST_F(TenantWorkerTest, ASubscriptionFoundGoneIsCreatedAnewWithANewClientState) {
+TEST_F(ReconcilerTest, ASubscriptionFoundGoneIsCreatedAnewWithANewClientState) {
     step();
     const auto first = active();
     graph_.lose("sub-1");
@@ -231,7 +227,7 @@ TEST_F(TenantWorkerTest, ASubscriptionFoundGoneIsCreatedAnewWithANewClientState)
     );
 }
 
-TEST_F(TenantWorkerTest, WhatWasReplacedStaysKnownForGraphsRetryHorizon) {
+TEST_F(ReconcilerTest, WhatWasReplacedStaysKnownForGraphsRetryHorizon) {
     step();
     graph_.lose("sub-1");
     run_for(4h + 10min);  // the list is asked every four hours
@@ -246,9 +242,9 @@ TEST_F(TenantWorkerTest, WhatWasReplacedStaysKnownForGraphsRetryHorizon) {
     EXPECT_EQ(table_.all().size(), 1u) << "and is forgotten after it";
 }
 
-TEST_F(TenantWorkerTest, AnotherResourceIsCreatedFirstAndThenTheOldOneRemoved) {
+TEST_F(ReconcilerTest, AnotherResourceIsCreatedFirstAndThenTheOldOneRemoved) {
     step();
-    (void)worker_->set_options(options_with({wanted("inbox", "users/y/messages")}));
+    (void)reconciler().set_options(options_with({wanted("inbox", "users/y/messages")}));
     step();
     const auto calls = graph_.calls();
     EXPECT_THAT(
@@ -259,19 +255,19 @@ TEST_F(TenantWorkerTest, AnotherResourceIsCreatedFirstAndThenTheOldOneRemoved) {
     EXPECT_EQ(table_.only("inbox", SubscriptionState::Retired).graph_id, "sub-1");
 }
 
-TEST_F(TenantWorkerTest, TheOldOneStaysAliveWhileTheNewOneFails) {
+TEST_F(ReconcilerTest, TheOldOneStaysAliveWhileTheNewOneFails) {
     step();
     graph_.fault = [](const std::string& call) -> std::optional<GraphError> {
         if (call != "create users/y/messages") return std::nullopt;
         return GraphError{.next = Next::Refused, .status = 403};
     };
-    (void)worker_->set_options(options_with({wanted("inbox", "users/y/messages")}));
+    (void)reconciler().set_options(options_with({wanted("inbox", "users/y/messages")}));
     run_for(24h * 10);
     EXPECT_THAT(graph_.ids(), ElementsAre("sub-1"));
     EXPECT_THAT(graph_.calls("renew sub-1"), ::testing::Not(IsEmpty()));
 }
 
-TEST_F(TenantWorkerTest, AReplacementThatGraphRefusesBesideTheOldOneTakesItsPlace) {
+TEST_F(ReconcilerTest, AReplacementThatGraphRefusesBesideTheOldOneTakesItsPlace) {
     step();
     graph_.fault = [this](const std::string& call) -> std::optional<GraphError> {
         if (!call.starts_with("create") || graph_.ids().empty()) return std::nullopt;
@@ -279,15 +275,15 @@ TEST_F(TenantWorkerTest, AReplacementThatGraphRefusesBesideTheOldOneTakesItsPlac
     };
     auto moved = options_with({wanted("inbox", "users/x/messages", {"created", "updated"})});
     moved.notification_url = "https://new.example.com/graph/notifications";
-    (void)worker_->set_options(moved);
+    (void)reconciler().set_options(moved);
     run_for(5min);
     EXPECT_THAT(graph_.ids(), ElementsAre("sub-2"));
     EXPECT_EQ(active().notification_url, moved.notification_url);
 }
 
-TEST_F(TenantWorkerTest, WhatIsNoLongerWantedIsRemovedAfterTheGrace) {
+TEST_F(ReconcilerTest, WhatIsNoLongerWantedIsRemovedAfterTheGrace) {
     step();
-    (void)worker_->set_options(options_with({}));
+    (void)reconciler().set_options(options_with({}));
     run_for(14min);
     EXPECT_THAT(graph_.calls("delete"), IsEmpty());
     run_for(2min);
@@ -295,9 +291,9 @@ TEST_F(TenantWorkerTest, WhatIsNoLongerWantedIsRemovedAfterTheGrace) {
     EXPECT_EQ(table_.only("inbox", SubscriptionState::Retired).graph_id, "sub-1");
 }
 
-TEST_F(TenantWorkerTest, TheGraceSurvivesARestartAndAChangeOfMindEndsIt) {
+TEST_F(ReconcilerTest, TheGraceSurvivesARestartAndAChangeOfMindEndsIt) {
     step();
-    (void)worker_->set_options(options_with({}));
+    (void)reconciler().set_options(options_with({}));
     run_for(10min);
     start({});
     run_for(4min);
@@ -308,22 +304,22 @@ TEST_F(TenantWorkerTest, TheGraceSurvivesARestartAndAChangeOfMindEndsIt) {
     EXPECT_EQ(active().forget_at, SystemTime{});
 }
 
-TEST_F(TenantWorkerTest, RemovalsAreHeldBackUntilAnOperatorAllowsThem) {
+TEST_F(ReconcilerTest, RemovalsAreHeldBackUntilAnOperatorAllowsThem) {
     std::vector<WantedSubscription> many;
     for (int i = 0; i < 40; ++i)
         many.push_back(wanted("s" + std::to_string(i), "drives/d" + std::to_string(i) + "/root"));
     start(many);
     step();
     ASSERT_THAT(graph_.ids(), SizeIs(40));
-    (void)worker_->set_options(options_with({}));
+    (void)reconciler().set_options(options_with({}));
     run_for(20min);
     EXPECT_THAT(graph_.ids(), SizeIs(30)) << "at most 10 an hour";
-    EXPECT_EQ(worker_->status().held_back, 30u);
+    EXPECT_EQ(reconciler().status().held_back, 30u);
     EXPECT_THAT(
         test::metrics_text(registry_),
         HasSubstr("graphhook_subscription_removals_held_back{tenant=\"contoso\"} 30")
     );
-    worker_->allow_delete(5);
+    reconciler().apply(5);
     run_for(1min);
     EXPECT_THAT(graph_.ids(), SizeIs(25));
     start({});  // the count of the hour is in the records
@@ -333,7 +329,7 @@ TEST_F(TenantWorkerTest, RemovalsAreHeldBackUntilAnOperatorAllowsThem) {
     EXPECT_THAT(graph_.ids(), SizeIs(15));
 }
 
-TEST_F(TenantWorkerTest, ThrottlingHoldsTheWholeTenantForAsLongAsGraphSays) {
+TEST_F(ReconcilerTest, ThrottlingHoldsTheWholeTenantForAsLongAsGraphSays) {
     start({wanted("a", "drives/a/root"), wanted("b", "drives/b/root")});
     bool throttle = true;
     graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
@@ -343,7 +339,7 @@ TEST_F(TenantWorkerTest, ThrottlingHoldsTheWholeTenantForAsLongAsGraphSays) {
     };
     EXPECT_EQ(step(), kNow + 120s);
     EXPECT_THAT(graph_.calls("create"), SizeIs(1));
-    EXPECT_EQ(worker_->status().waits_until, kNow + 120s);
+    EXPECT_EQ(reconciler().status().waits_until, kNow + 120s);
     clock_.advance(119s);
     EXPECT_EQ(step(), kNow + 120s);
     EXPECT_THAT(graph_.calls("create"), SizeIs(1)) << "nudged, and yet it waits";
@@ -352,7 +348,7 @@ TEST_F(TenantWorkerTest, ThrottlingHoldsTheWholeTenantForAsLongAsGraphSays) {
     EXPECT_THAT(graph_.ids(), SizeIs(2));
 }
 
-TEST_F(TenantWorkerTest, NothingIsCreatedBeforeTheListWhileTheTenantIsOutOfReach) {
+TEST_F(ReconcilerTest, NothingIsCreatedBeforeTheListWhileTheTenantIsOutOfReach) {
     int failures = 3;
     graph_.fault = [&](const std::string&) -> std::optional<GraphError> {
         if (failures == 0) return std::nullopt;
@@ -365,7 +361,7 @@ TEST_F(TenantWorkerTest, NothingIsCreatedBeforeTheListWhileTheTenantIsOutOfReach
     );
 }
 
-TEST_F(TenantWorkerTest, AListThatIsRefusedDoesNotKeepNewOnesFromBeingCreated) {
+TEST_F(ReconcilerTest, AListThatIsRefusedDoesNotKeepNewOnesFromBeingCreated) {
     graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
         if (call != "list") return std::nullopt;
         return GraphError{.next = Next::Garbled, .status = 200, .message = "HTML"};
@@ -375,7 +371,7 @@ TEST_F(TenantWorkerTest, AListThatIsRefusedDoesNotKeepNewOnesFromBeingCreated) {
     EXPECT_THAT(graph_.calls("list"), SizeIs(1));
 }
 
-TEST_F(TenantWorkerTest, AFailedHandshakeIsTriedAgainWithinSecondsAndIsNoFault) {
+TEST_F(ReconcilerTest, AFailedHandshakeIsTriedAgainWithinSecondsAndIsNoFault) {
     int failures = 4;
     graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
         if (!call.starts_with("create") || failures-- <= 0) return std::nullopt;
@@ -385,7 +381,7 @@ TEST_F(TenantWorkerTest, AFailedHandshakeIsTriedAgainWithinSecondsAndIsNoFault) 
     EXPECT_EQ(active().failures, 0u);
 }
 
-TEST_F(TenantWorkerTest, ALimitThatGraphNamesIsTakenAtOnce) {
+TEST_F(ReconcilerTest, ALimitThatGraphNamesIsTakenAtOnce) {
     std::vector<std::chrono::microseconds> asked;
     bool refuse = true;
     graph_.before_create = [&](const CreateRequest& request, const std::stop_token&) {
@@ -401,7 +397,7 @@ TEST_F(TenantWorkerTest, ALimitThatGraphNamesIsTakenAtOnce) {
     EXPECT_EQ(active().failures, 0u);
 }
 
-TEST_F(TenantWorkerTest, AStoreInTroubleAfterTheReplyLosesNothing) {
+TEST_F(ReconcilerTest, AStoreInTroubleAfterTheReplyLosesNothing) {
     graph_.before_create = [&](const CreateRequest&, const std::stop_token&) {
         table_.refuse(true);
     };
@@ -413,13 +409,20 @@ TEST_F(TenantWorkerTest, AStoreInTroubleAfterTheReplyLosesNothing) {
     EXPECT_THAT(graph_.calls("create"), SizeIs(1));
 }
 
-TEST_F(TenantWorkerTest, StoppingAbandonsACreateAndTheNextStartTakesItUp) {
-    graph_.before_create = [&](const CreateRequest&, const std::stop_token&) {
-        stop_.request_stop();
+TEST_F(ReconcilerTest, StoppingAbandonsACreateAndTheNextStartTakesItUp) {
+    std::promise<void> begun;
+    graph_.before_create = [&](const CreateRequest&, const std::stop_token& stop) {
+        begun.set_value();
+        std::promise<void> stopped;
+        const std::stop_callback on_stop(stop, [&] { stopped.set_value(); });
+        stopped.get_future().wait();
     };
     graph_.lose_create_replies = 1;
-    step();
-    stop_ = std::stop_source();
+    reconciler().step();  // begins the list
+    reconciler().wait_idle();
+    reconciler().step();
+    begun.get_future().wait();
+    bench_->stop();
     graph_.before_create = nullptr;
     clock_.advance(1min);
     start({wanted("inbox", "users/x/messages", {"created", "updated"})});
