@@ -60,18 +60,18 @@ milliseconds retry_after(std::uint32_t failures, std::string_view seed) {
 }
 
 void Silence::arrived(SystemTime at) {
-    if (at <= last_) return;
-    last_ = at;
+    if (at <= arrived_) return;
+    arrived_ = at;
     times_ = 0;
 }
 
 std::optional<SystemTime> Silence::due(milliseconds longest) const {
-    if (last_ == SystemTime{} || longest <= milliseconds{0}) return std::nullopt;
-    return last_ + longest * (std::int64_t{1} << std::min<std::uint32_t>(times_, 10));
+    if (arrived_ == SystemTime{} || longest <= milliseconds{0}) return std::nullopt;
+    return std::max(arrived_, asked_) + longest * (std::int64_t{1} << std::min<std::uint32_t>(times_, 10));
 }
 
 void Silence::asked(SystemTime at) {
-    last_ = std::max(last_, at);
+    asked_ = at;
     ++times_;
 }
 

@@ -51,7 +51,7 @@ class Silence {
     void asked(SystemTime at);
 
   private:
-    SystemTime last_;
+    SystemTime arrived_, asked_;
     std::uint32_t times_ = 0;
 };
 

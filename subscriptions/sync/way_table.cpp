@@ -292,6 +292,8 @@ constexpr auto kRows = std::to_array<Row>({
      .modified = "lastUpdateDateTime",
      .overlap = 5min,
      .why = "alerts are never deleted"},
+    one("alert", "security/alerts_v2/*", "security/alerts_v2/{id}",
+        "#microsoft.graph.security.alert"),
     {.kind = "incident",
      .pattern = "security/incidents",
      .how = How::Since,
