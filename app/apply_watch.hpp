@@ -18,7 +18,7 @@ class ApplyWatch {
         Done,   ///< Nothing is left to do now.
         Stuck,  ///< There is something to do, and nothing has happened for `kPatience`.
     };
-    static constexpr std::chrono::seconds kPatience{60};
+    static constexpr std::chrono::seconds kPatience{180};
 
     /// `now`: since any fixed moment.
     Verdict take(const boost::json::array& progress, std::chrono::milliseconds now);

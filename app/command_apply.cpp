@@ -173,7 +173,7 @@ ExitCode follow(AdminClient& client, const CommandContext& context) {
     if (context.output == OutputFormat::Json) std::cout << json::serialize(last) << std::endl;
     if (verdict == ApplyWatch::Verdict::Stuck) {
         std::cerr
-            << "graphhook: nothing has happened for a minute; 'graphhook serve' keeps trying\n";
+            << "graphhook: nothing has happened for three minutes; 'graphhook serve' keeps trying\n";
         say_tenants(client);
     }
     if (watch.failing() > 0) say_failures(client);

@@ -26,15 +26,14 @@ bool is_signal(const handlers::Delivery& delivery) {
     );
 }
 
-}  // namespace
-
-handlers::Outcome LifecycleLane::tell(const std::string& name, const std::string& graph_id) const {
-    const auto taken = signal_(name, graph_id);
+handlers::Outcome outcome_of(const Result<std::monostate>& taken) {
     if (taken || taken.error().code == Errc::NotFound) return handlers::Outcome::done();
     return handlers::Outcome::retry_target(
         "the subscriptions could not take it: " + to_string(taken.error())
     );
 }
+
+}  // namespace
 
 std::vector<handlers::Outcome> LifecycleLane::handle(
     std::span<const handlers::Delivery> batch, std::stop_token /*stop*/
@@ -46,17 +45,17 @@ std::vector<handlers::Outcome> LifecycleLane::handle(
         if (is_signal(delivery)) {
             const std::pair key(delivery.subscription, std::move(graph_id));
             auto found = told.find(key);
-            if (found == told.end()) found = told.emplace(key, tell(key.first, key.second)).first;
+            if (found == told.end())
+                found = told.emplace(key, outcome_of(signal_(key.first, key.second))).first;
             outcomes.push_back(found->second);
             continue;
         }
-        take_({
+        outcomes.push_back(outcome_of(take_({
             .graph_id = std::move(graph_id),
             .name = delivery.subscription,
             .event = delivery.change,
             .received_at = delivery.received_at,
-        });
-        outcomes.push_back(handlers::Outcome::done());
+        })));
     }
     return outcomes;
 }

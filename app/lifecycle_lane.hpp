@@ -16,16 +16,15 @@ namespace graphhook::app {
 /// Where lifecycle notifications and signals end: a handler that tells the subscriptions. It has a
 /// lane of its own, so they are never behind a backlog of changes.
 ///
-/// A signal (see store::is_signal) is done once the subscriptions have made it durable; several of
-/// one subscription in a batch are told once. Their error is no fault of the item: it is told
-/// again.
+/// What it tells is done once the subscriptions have made durable what follows from it. Their error
+/// is no fault of the item: it is told again; but Errc::NotFound says that nobody looks at that any
+/// more. Several signals (see store::is_signal) of one subscription in a batch are told once.
 class LifecycleLane final : public handlers::Handler {
   public:
     static constexpr const char* kName = "lifecycle";
-    using Take = std::function<void(const subscriptions::LifecycleEvent&)>;
+    using Take = std::function<Result<std::monostate>(const subscriptions::LifecycleEvent&)>;
 
-    /// Configured name, and Graph's id of its subscription. Errc::NotFound: nobody looks at that
-    /// any more, and so there is nothing to do.
+    /// Configured name, and Graph's id of its subscription.
     using Signal =
         std::function<Result<std::monostate>(const std::string& name, const std::string& graph_id)>;
 
@@ -41,9 +40,6 @@ class LifecycleLane final : public handlers::Handler {
     }
 
   private:
-    [[nodiscard]] handlers::Outcome tell(const std::string& name, const std::string& graph_id)
-        const;
-
     Take take_;
     Signal signal_;
 };

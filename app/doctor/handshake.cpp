@@ -177,10 +177,10 @@ Findings judge_handshake(const Exchange& exchange, SystemTime now) {
         kCheck, exchange.url, exchange.chain, now,
         "renew the certificate of whatever ends TLS for this name"
     );
-    const bool dates_are_right = dates.level == Finding::Level::Ok;
+    const bool in_its_time = dates.level != Finding::Level::Fail;
     const auto until = dates.what;
-    if (!dates_are_right) found.push_back(std::move(dates));
-    if (!exchange.chain_error.empty() && dates_are_right) {
+    if (dates.level != Finding::Level::Ok) found.push_back(std::move(dates));
+    if (!exchange.chain_error.empty() && in_its_time) {
         found.push_back(fail(
             kCheck, exchange.url,
             fmt::format("the certificate is not to be trusted: {}", exchange.chain_error),

@@ -18,6 +18,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <netdb.h>
@@ -98,11 +99,11 @@ class Talk {
     }
 
     /// False: the deadline is over.
-    [[nodiscard]] bool wait(int descriptor, short events) const {
-        const auto left = std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now());
-        if (left.count() <= 0) return false;
+    [[nodiscard]] bool wait(int descriptor, short events) {
+        const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now());
         pollfd ready{descriptor, events, 0};
-        return ::poll(&ready, 1, static_cast<int>(left.count())) == 1;
+        late_ = left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0;
+        return !late_;
     }
 
     bool connect() {
@@ -158,7 +159,7 @@ class Talk {
     }
 
     std::string tls_trouble() {
-        if (steady_clock::now() >= deadline_) return "no answer in time";
+        if (late_) return "no answer in time";
         const auto code = ::ERR_get_error();
         ::ERR_clear_error();
         const char* reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
@@ -264,6 +265,7 @@ class Talk {
     const ProbeOptions& options_;
     const int newest_tls_;
     const steady_clock::time_point began_, deadline_;
+    bool late_ = false;
     std::unique_ptr<Socket> socket_;
     std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context_{nullptr, &::SSL_CTX_free};
     std::unique_ptr<SSL, void (*)(SSL*)> ssl_{nullptr, &::SSL_free};
@@ -295,6 +297,8 @@ Exchange try_handshake(
         parsed->has_port() ? std::string(parsed->port()) : "443",
         std::string(parsed->encoded_path())
     };
+    // A peer that closes early must not end us: OpenSSL writes without MSG_NOSIGNAL.
+    std::signal(SIGPIPE, SIG_IGN);
     if (Talk(exchange, target, options, TLS1_2_VERSION).run()) return exchange;
     if (exchange.failed_at != Exchange::Stage::Tls) return exchange;
     // Perhaps it only speaks something newer, which is worth knowing.

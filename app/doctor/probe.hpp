@@ -38,7 +38,8 @@ struct ProbeOptions {
 
 /// Asks `url` (https://host[:port]/path) for a handshake from here, by its real name, directly (no
 /// proxy), over TLS 1.2 first, as Graph does. An untrusted certificate is noted and does not end
-/// it, so that one sees who answers. Blocks for at most twice the timeout.
+/// it, so that one sees who answers. Blocks for at most twice the timeout. From then on the process
+/// ignores SIGPIPE.
 [[nodiscard]] Exchange try_handshake(
     const std::string& url, const std::string& token, const ProbeOptions& options
 );

@@ -1,11 +1,11 @@
 // `graphhook doctor` as a process: beside `serve` and without it.
 
 #include "tests/app/service_fixture.hpp"
+#include "tests/app/tls_stub.hpp"
 
 #include <boost/json/parse.hpp>
 
-#include <csignal>
-#include <filesystem>
+#include <atomic>
 
 namespace graphhook::app {
 namespace {
@@ -60,38 +60,61 @@ TEST_F(DoctorCommandTest, AnUnsoundConfigurationIsToldLineByLineAndExits3) {
     EXPECT_THAT(program.out(), HasSubstr("unknown key 'colour'"));
 }
 
+/// Ends TLS in front of `serve` and passes requests on, as a balancer would.
+class Proxy {
+  public:
+    Proxy(const test::CertificateText& certificate, const std::string& ca_file)
+        : client_(trusting(ca_file)),
+          stub_(certificate, [this](const std::string& request) { return pass_on(request); }) {}
+    [[nodiscard]] std::string url() const { return stub_.url(); }
+    void to(std::uint16_t port) { port_ = port; }
+
+  private:
+    static std::unique_ptr<HttpClient> trusting(const std::string& ca_file) {
+        HttpClientOptions options;
+        options.ca_file = ca_file;
+        return make_http_client(options);
+    }
+
+    std::string pass_on(const std::string& request) {
+        const auto begin = request.find(' ') + 1;
+        HttpRequest onward;
+        onward.method = "POST";
+        onward.url = fmt::format(
+            "https://localhost:{}{}", port_.load(),
+            request.substr(begin, request.find(' ', begin) - begin)
+        );
+        const auto response = client_->send(onward, {});
+        if (!response) return http_reply(502, "", "");
+        return http_reply(
+            response->status,
+            fmt::format("Content-Type: {}\r\n", response->header("content-type").value_or("")),
+            response->body
+        );
+    }
+
+    std::unique_ptr<HttpClient> client_;
+    std::atomic<std::uint16_t> port_{0};
+    TlsStub stub_;
+};
+
 TEST_F(DoctorCommandTest, BesideServeTheHandshakeGoesThroughTheRealNameAndTheStoreIsAsked) {
     // Longer than two weeks, or it would be a warning.
-    test::write_certificate(
-        dir.path(), test::make_certificate("localhost", std::chrono::hours(24 * 60))
-    );
-    NotifySocket manager{dir.file("notify")};
-    // The address is fixed before the public URL can name it: bound, noted, and given back.
-    std::uint16_t port = 0;
-    {
-        write_config(config_text());
-        Program first(
-            dir.path().string(), {"-c", config_path, "serve"},
-            {{"NOTIFY_SOCKET", dir.file("notify")}}
-        );
-        ASSERT_TRUE(manager.wait_for("READY=1")) << first.err();
-        std::smatch found;
-        const auto log = first.err();
-        ASSERT_TRUE(std::regex_search(log, found, std::regex("serves port=(\\d+)")));
-        port = static_cast<std::uint16_t>(std::stoi(found[1]));
-        first.signal(SIGTERM);
-        EXPECT_EQ(first.wait(), 0);
-    }
+    const auto certificate = test::make_certificate("localhost", std::chrono::hours(24 * 60));
+    test::write_certificate(dir.path(), certificate);
+    Proxy proxy(certificate, dir.file("server.crt"));
     auto text = config_text();
-    text.replace(text.find("127.0.0.1:0"), 11, fmt::format("127.0.0.1:{}", port));
-    text.replace(
-        text.find("https://localhost/graph"), 23, fmt::format("https://localhost:{}/graph", port)
-    );
+    text.replace(text.find("https://localhost/graph"), 23, proxy.url() + "/graph");
     write_config(text);
+    NotifySocket manager{dir.file("notify")};
     Program serve(
         dir.path().string(), {"-c", config_path, "serve"}, {{"NOTIFY_SOCKET", dir.file("notify")}}
     );
     ASSERT_TRUE(manager.wait_for("READY=1")) << serve.err();
+    std::smatch found;
+    const auto log = serve.err();
+    ASSERT_TRUE(std::regex_search(log, found, std::regex("serves port=(\\d+)"))) << log;
+    proxy.to(static_cast<std::uint16_t>(std::stoi(found[1])));
     auto program = doctor();
     EXPECT_EQ(program.wait(), 0) << program.out() << program.err();
     const auto rows = boost::json::parse(program.out()).as_array();

@@ -21,7 +21,10 @@ struct LifecycleLaneTest : ::testing::Test {
     std::vector<Told> signals;
     std::function<Result<std::monostate>()> answer = [] { return std::monostate{}; };
     LifecycleLane lane{
-        [this](const subscriptions::LifecycleEvent& event) { told.push_back(event); },
+        [this](const subscriptions::LifecycleEvent& event) {
+            told.push_back(event);
+            return answer();
+        },
         [this](const std::string& name, const std::string& graph_id) {
             signals.emplace_back(name, graph_id);
             return answer();
@@ -74,6 +77,16 @@ TEST_F(LifecycleLaneTest, ASignalThatCouldNotBeMadeDurableIsToldAgainAndBlamedOn
         EXPECT_THAT(outcome.reason, ::testing::HasSubstr("no room"));
     }
     EXPECT_EQ(signals.size(), 1U);
+}
+
+TEST_F(LifecycleLaneTest, AnEventThatCouldNotBeMadeDurableIsToldAgainAndBlamedOnUs) {
+    answer = [] { return fail(Errc::Busy, "not now"); };
+    handlers::Delivery missed;
+    missed.lifecycle = true;
+    missed.change = "missed";
+    const auto outcome = lane.handle({&missed, 1}, {}).front();
+    EXPECT_EQ(outcome.kind, handlers::Outcome::Kind::RetryAfter);
+    EXPECT_EQ(outcome.blame, handlers::Outcome::Blame::Target);
 }
 
 TEST_F(LifecycleLaneTest, ASignalThatNobodyLooksAtAnyMoreIsDone) {

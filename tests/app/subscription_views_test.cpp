@@ -130,8 +130,8 @@ TEST(ApplyWatchTest, GivesUpWaitingWhenNothingHappens) {
     ApplyWatch watch;
     EXPECT_EQ(watch.take(progress(40), 0s), Verdict::GoesOn);
     EXPECT_EQ(watch.take(progress(39), 50s), Verdict::GoesOn);
-    EXPECT_EQ(watch.take(progress(39), 109s), Verdict::GoesOn);
-    EXPECT_EQ(watch.take(progress(39), 110s), Verdict::Stuck);
+    EXPECT_EQ(watch.take(progress(39), 229s), Verdict::GoesOn);
+    EXPECT_EQ(watch.take(progress(39), 230s), Verdict::Stuck);
 }
 
 TEST(ProgressBarTest, FitsItsWidth) {

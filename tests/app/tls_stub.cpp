@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <csignal>
 #include <poll.h>
 #include <stdexcept>
 #include <unistd.h>
@@ -31,6 +32,7 @@ std::size_t length_of(const std::string& request) {
 
 TlsStub::TlsStub(const test::CertificateText& certificate, Answer answer, Versions versions)
     : context_(::SSL_CTX_new(::TLS_server_method()), &::SSL_CTX_free), answer_(std::move(answer)) {
+    std::signal(SIGPIPE, SIG_IGN);
     ::SSL_CTX_set_min_proto_version(context_.get(), versions.least);
     ::SSL_CTX_set_max_proto_version(context_.get(), versions.most);
     const std::unique_ptr<BIO, int (*)(BIO*)> text(
