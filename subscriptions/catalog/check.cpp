@@ -253,10 +253,11 @@ class Checker {
         const std::string what =
             kind_ == nullptr ? "this resource" : fmt::format("a {}", kind_->name);
         if (way.how == Way::How::None) {
-            add(key, fmt::format(
-                         "Graph has no way to ask for the changes of {}{}{}", what,
-                         way.why.empty() ? "" : ": " + way.why, polled() ? "" : "; set `sync: off`"
-                     ));
+            add(key,
+                fmt::format(
+                    "Graph has no way to ask for the changes of {}{}{}", what,
+                    way.why.empty() ? "" : ": " + way.why, polled() ? "" : ", or set `sync: off`"
+                ));
         } else if (const auto filter = can_filter(wanted_.resource); !filter) {
             add(key, fmt::format(
                          "what the resource's query says can not be applied to what Graph is asked "

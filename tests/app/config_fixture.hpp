@@ -44,7 +44,7 @@ class ConfigFixture : public ::testing::Test {
     static std::string with(const std::string& more) {
         return "receiver: {listen: '127.0.0.1:0', public_url: https://h.example/graph}\n" + more;
     }
-    /// Nine lines with one subscription, which lacks its resource and handlers.
+    /// Eight lines with one subscription, which lacks its resource and handlers.
     static std::string subscription(const std::string& more) {
         return with(
                    "tenants: {t: {tenant_id: 84bd8158-6d4d-4958-8b9f-9d6445542f95, client_id: "

@@ -193,11 +193,12 @@ TEST_F(ConfigSubscriptionsTest, EveryValueOfASubscriptionReachesItsRoom) {
 TEST_F(ConfigSubscriptionsTest, WhatSubscriptionsCanNotDoIsRefusedAtItsKey) {
     EXPECT_THAT(
         problems(subscription("    handlers: h\n    resource: users/{id}/messages\n")),
-        Contains(HasSubstr("10:15: 'subscriptions.s.resource': `{id}` is filled in"))
+        Contains(HasSubstr("9:15: 'subscriptions.s.resource': `{id}` is filled in"))
     );
     EXPECT_THAT(
         problems(subscription("    handlers: h\n    resource: new/things\n    sync: delta\n")),
-        Contains(HasSubstr("11:11: 'subscriptions.s.sync': Graph has no way to ask again"))
+        Contains(HasSubstr("10:11: 'subscriptions.s.sync': Graph has no way to ask for the changes")
+        )
     );
     EXPECT_THAT(
         problems(subscription("    handlers: h\n    resource: security/alerts_v2\n    kind: alert\n"

@@ -229,7 +229,7 @@ TEST(CheckTest, SyncNeedsAWayToAskAgain) {
     EXPECT_THAT(problems_of(swept("users/x/messages")), IsEmpty());
     EXPECT_THAT(problems_of(swept("drives/x/root")), IsEmpty());
     EXPECT_THAT(problems_of(swept("brandNew/things")), ElementsAre("sync"));
-    EXPECT_THAT(text_of(swept("brandNew/things")), HasSubstr("set `sync: off`"));
+    EXPECT_THAT(text_of(swept("brandNew/things")), HasSubstr("or set `sync: off`"));
 }
 
 TEST(CheckTest, AdoptionIsOfOneSubscription) {
