@@ -14,17 +14,18 @@ std::optional<SystemTime> when(SystemTime at) {
 
 }  // namespace
 
-void SweptTarget::set_entry(std::shared_ptr<const WantedSubscription> now, bool delegated) {
+void SweptTarget::set_entry(std::shared_ptr<const WantedSubscription> now, bool asked_by_user) {
     entry = std::move(now);
-    way = way_of(*entry, target.resource, delegated);
-    seed = target.key.name + "/" + target.key.element;
+    delegated = asked_by_user;
+    possible = way().how != Way::How::None;
 }
 
 NextRound SweptTarget::next() const {
     Rhythm rhythm;
     rhythm.polled = entry->way == WantedSubscription::Way::Poll;
     rhythm.every = rhythm.polled ? entry->poll_every : entry->sweep_every;
-    rhythm.seed = seed;
+    const std::string own = seed();
+    rhythm.seed = own;
     // Of another resource nothing is known yet.
     if (state.resource != target.resource) {
         store::SyncState none;
@@ -38,7 +39,7 @@ RoundJob SweptTarget::job(const Tenant& tenant) const {
     const bool polled = entry->way == WantedSubscription::Way::Poll;
     RoundJob job;
     job.target = target;
-    job.way = way;
+    job.way = way();
     job.entry = entry;
     job.to.tenant = tenant.name;
     job.to.tenant_id = tenant.tenant_id;
@@ -65,9 +66,9 @@ SweepStatus SweptTarget::status(SystemTime now) const {
     status.failures = state.failures;
     status.last_error = state.last_error;
     status.found = state.found;
-    if (way.how == Way::How::None) {
+    if (!possible) {
         status.state = "impossible";
-        status.reason = way.why;
+        status.reason = way().why;
         return status;
     }
     const NextRound round = next();

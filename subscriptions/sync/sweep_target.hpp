@@ -15,8 +15,8 @@ namespace graphhook::subscriptions {
 struct SweptTarget {
     SweepTarget target;
     std::shared_ptr<const WantedSubscription> entry;
-    Way way;
-    std::string seed;  ///< Its own: spreads what is regular.
+    bool possible = false;   ///< There is a way to ask.
+    bool delegated = false;  ///< A signed-in user asks.
     store::SyncState state;
     bool running = false;
     bool gone = false;      ///< No longer wanted; whoever still holds it leaves it be.
@@ -29,7 +29,11 @@ struct SweptTarget {
     std::mutex writing;
 
     /// The entry, or what belongs to it, is another.
-    void set_entry(std::shared_ptr<const WantedSubscription> now, bool delegated);
+    void set_entry(std::shared_ptr<const WantedSubscription> now, bool asked_by_user);
+    /// Made when it is needed: a hundred thousand targets would hold as many tables.
+    [[nodiscard]] Way way() const { return way_of(*entry, target.resource, delegated); }
+    /// Its own: spreads what is regular.
+    [[nodiscard]] std::string seed() const { return target.key.name + "/" + target.key.element; }
     [[nodiscard]] NextRound next() const;
     [[nodiscard]] RoundJob job(const Tenant& tenant) const;
     [[nodiscard]] SweepStatus status(SystemTime now) const;

@@ -4,6 +4,8 @@
 #include "subscriptions/sync/sweeper_impl.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <thread>
 #include <utility>
 
 namespace graphhook::subscriptions {
@@ -13,6 +15,8 @@ using namespace std::chrono_literals;
 
 /// So long a `step` may sleep where nothing is known to come.
 constexpr auto kLongest = std::chrono::hours(1);
+/// So many write at once that they are wanted: the store commits them together.
+constexpr std::size_t kMostWriters = 16;
 
 }  // namespace
 
@@ -115,8 +119,8 @@ Result<std::monostate> Sweeper::Impl::want(const TargetPtr& target, std::string_
     SystemTime at = now();
     {
         const std::lock_guard lock(mutex);
-        if (target->way.how == Way::How::None)
-            return fail(Errc::NotFound, "there is no way to ask again: " + target->way.why);
+        if (!target->possible)
+            return fail(Errc::NotFound, "there is no way to ask again: " + target->way().why);
         const auto& state = target->state;
         // One more round is enough, however many ask for it.
         const bool begun = target->running && target->began != SystemTime{};
@@ -139,25 +143,46 @@ Result<std::monostate> Sweeper::Impl::want(const TargetPtr& target, std::string_
     );
 }
 
-Result<std::size_t> Sweeper::want_all(const std::string& name, std::string_view reason) {
-    auto& self = *impl_;
-    std::vector<Impl::TargetPtr> some;
-    {
-        const std::lock_guard lock(self.mutex);
-        for (const auto& [key, target] : self.targets) {
-            if ((name.empty() || key.name == name) && target->way.how != Way::How::None)
-                some.push_back(target);
+std::vector<Sweeper::Impl::TargetPtr> Sweeper::Impl::possible(std::string_view name) const {
+    std::vector<TargetPtr> some;
+    const std::lock_guard lock(mutex);
+    for (const auto& [key, target] : targets) {
+        if ((name.empty() || key.name == name) && target->possible) some.push_back(target);
+    }
+    return some;
+}
+
+Result<std::size_t> Sweeper::Impl::want_many(
+    const std::vector<TargetPtr>& some, std::string_view reason
+) {
+    std::atomic<std::size_t> next{0}, count{0};
+    std::mutex first;
+    std::optional<Error> failure;  // guarded by first
+    const auto work = [&] {
+        for (std::size_t i = next++; i < some.size(); i = next++) {
+            const auto wanted = want(some[i], reason);
+            if (wanted) {
+                ++count;
+            } else if (wanted.error().code != Errc::Aborted) {  // else it was dropped meanwhile
+                const std::lock_guard lock(first);
+                if (!failure) failure = wanted.error();
+                next = some.size();
+            }
         }
-    }
-    std::size_t count = 0;
-    for (const auto& target : some) {
-        auto wanted = self.want(target, reason);
-        if (!wanted && wanted.error().code == Errc::Aborted) continue;  // dropped meanwhile
-        if (!wanted) return wanted.error();
-        ++count;
-    }
-    if (count != 0) self.parts.wake();
-    return count;
+    };
+    std::vector<std::jthread> helpers;
+    for (std::size_t i = 1; i < std::min(some.size() / 8, kMostWriters); ++i)
+        helpers.emplace_back(work);
+    work();
+    helpers.clear();  // joins
+    if (failure) return *failure;
+    return count.load();
+}
+
+Result<std::size_t> Sweeper::want_all(const std::string& name, std::string_view reason) {
+    auto wanted = impl_->want_many(impl_->possible(name), reason);
+    if (wanted && *wanted != 0) impl_->parts.wake();
+    return wanted;
 }
 
 void Sweeper::arrived(std::string_view name, SystemTime at) {
@@ -259,19 +284,16 @@ void Sweeper::Impl::ask_silent() {
         }
     }
     for (const auto& name : silent) {
-        std::vector<TargetPtr> some;
-        {
-            const std::lock_guard lock(mutex);
-            for (const auto& [key, target] : targets) {
-                if (key.name == name && target->way.how != Way::How::None) some.push_back(target);
-            }
-        }
+        const auto some = possible(name);
         log().info(
             "nothing came for long, so Graph is asked tenant={} subscription={} targets={}",
             tenant.name, name, some.size()
         );
-        for (const auto& target : some) {
-            if (auto wanted = want(target, "silence"); !wanted) break;
+        if (const auto wanted = want_many(some, "silence"); !wanted) {
+            log().error(
+                "that a sweep is wanted cannot be stored tenant={} subscription={} error=\"{}\"",
+                tenant.name, name, to_string(wanted.error())
+            );
         }
     }
 }

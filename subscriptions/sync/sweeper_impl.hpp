@@ -65,7 +65,7 @@ struct Sweeper::Impl {
     }
     void place(const TargetPtr& target) {
         unplace(target);
-        if (target->running || target->gone || target->way.how == Way::How::None) return;
+        if (target->running || target->gone || !target->possible) return;
         const NextRound next = target->next();
         target->urgency = next.urgency;
         target->at = std::max(next.at, target->not_before);
@@ -153,6 +153,10 @@ struct Sweeper::Impl {
     }
 
     Result<std::monostate> want(const TargetPtr& target, std::string_view reason);
+    /// Several at once, as each is a commit of the store's; how many.
+    Result<std::size_t> want_many(const std::vector<TargetPtr>& some, std::string_view reason);
+    /// Those of that name, of all if it is empty, that can be asked about.
+    [[nodiscard]] std::vector<TargetPtr> possible(std::string_view name) const;
     void start(const TargetPtr& target);
     void run(const TargetPtr& target, const std::stop_token& stop);
     void over(

@@ -159,7 +159,7 @@ void Sweeper::Impl::failed(const TargetPtr& target, const GraphError& error) {
         [&](store::SyncState& state) {
             ++state.failures;
             state.last_error = to_string(error);
-            SystemTime wait = at + retry_after(state.failures, target->seed);
+            SystemTime wait = at + retry_after(state.failures, target->seed());
             // Trouble of the way to Graph, or of the tenant, says nothing about the target.
             if (error.next == Next::Credentials ||
                 (error.next == Next::RetryLater && error.status == 0))
@@ -174,7 +174,7 @@ void Sweeper::Impl::failed(const TargetPtr& target, const GraphError& error) {
     const store::SyncState before = target->state;
     ++target->state.failures;
     target->state.last_error = to_string(error);
-    target->state.attempt_at = at + retry_after(target->state.failures, target->seed);
+    target->state.attempt_at = at + retry_after(target->state.failures, target->seed());
     if (!target->gone) account(*target, before);
 }
 

@@ -257,6 +257,45 @@ TEST(SweepWhenTest, TwoOfTheSameNameAreSweptApart) {
     );
 }
 
+TEST(SweepWhenTest, AMailboxIsNeverAskedByMoreThanItTakes) {
+    Rig rig;
+    const std::string user = "users/0f0d2c9a-1111-4222-8333-444455556666";
+    const std::string first = user +
+                              "/mailFolders/inbox/messages/delta?$select=id,createdDateTime,"
+                              "lastModifiedDateTime";
+    rig.data.on(first, last("", kGraph + "d1"));
+    for (int i = 0; i < 4; ++i)
+        ASSERT_EQ(rig.quota.begin(CallClass::Get, "other", user), SystemTime{});
+    rig.want(swept("mail", user + "/mailFolders/inbox/messages"), "message");
+    rig.once();
+    EXPECT_THAT(rig.data.calls(), IsEmpty());
+    EXPECT_EQ(rig.status("mail").failures, 0U);
+    rig.quota.end(user);
+    rig.clock.advance(1s);
+    rig.settle();
+    EXPECT_THAT(rig.data.calls(), SizeIs(1));
+}
+
+TEST(SweepWhenTest, AWholeTemplateIsWantedAtOnce) {
+    Rig rig(2);
+    for (int i = 0; i < 100; ++i) {
+        const std::string element = "e" + std::to_string(i);
+        rig.data.on(drive(element), last("", kGraph + element));
+        rig.data.on(kGraph + element, last("", kGraph + element));
+        rig.want(swept("all", "drives/" + element + "/root", {"updated"}), "drive", element);
+    }
+    rig.settle();
+    rig.data.take_calls();
+    rig.clock.advance(1min);
+    EXPECT_EQ(rig.sweeper().want_all("all", "outage").value(), 100U);
+    EXPECT_EQ(rig.sweeper().want_all("other", "outage").value(), 0U);
+    rig.restart();
+    rig.settle();
+    EXPECT_THAT(rig.data.calls(), SizeIs(100));
+    rig.table.fail_change = [](const auto&) { return true; };
+    EXPECT_FALSE(rig.sweeper().want_all("", "outage"));
+}
+
 TEST(SweepWhenTest, ALongFeedIsReadPageByPageAndKeepsNothing) {
     Rig rig;
     constexpr int kPages = 100;
