@@ -28,9 +28,12 @@ struct TokenSlot {
     std::optional<Failure> failure;
     unsigned failures = 0;  ///< In a row.
     Secret claims;          ///< For the next request.
+    std::optional<SteadyTime> dropped_at;
 };
 
 namespace {
+
+constexpr std::chrono::seconds kBetweenDrops(10);
 
 TokenSlot::Token token_of(FreshToken fresh, SystemTime now) {
     TokenSlot::Token token;
@@ -160,6 +163,9 @@ GraphResult<Secret> CachedTokens::get(std::stop_token stop) {
 void CachedTokens::drop(const Secret& token, std::string_view claims) {
     const std::lock_guard lock(slot_->mutex);
     if (!slot_->token || !slot_->token->value.equals(token.reveal())) return;
+    const SteadyTime now = clock_.steady_now();
+    if (claims.empty() && slot_->dropped_at && now - *slot_->dropped_at < kBetweenDrops) return;
+    slot_->dropped_at = now;
     slot_->token.reset();
     slot_->claims = Secret(std::string(claims));
 }

@@ -57,7 +57,9 @@ class TokenCache {
 ///
 /// After a failure nobody asks again for a while, and callers get the same error: passing trouble
 /// 1 s, doubling to 1 min; Retry-After where there is one; a refusal (a wrong secret, no consent)
-/// 1 min, doubling to 1 h, or until the credential's files change.
+/// 1 min, doubling to 1 h, or until the credential's files change. Of tokens that Graph refuses
+/// without a claims challenge, one in ten seconds is replaced: some services answer 401 to whatever
+/// token they get.
 class CachedTokens final : public TokenSource {
   public:
     /// `tenant`: configured name, for messages.

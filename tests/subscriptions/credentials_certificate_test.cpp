@@ -168,6 +168,7 @@ TEST_F(CredentialsCertificateTest, AReplacedPairIsTakenUpAndAHalfReplacedOneIsNo
     ASSERT_TRUE(token) << "the pair of before serves";
     EXPECT_TRUE(verifies(assertion(), made_.certificate, Algorithm::PS256));
     test::replace_file(files_.private_key_file, next.key);
+    clock_.advance(11s);
     tokens->drop(*token, "");
     ASSERT_TRUE(tokens->get({}));
     EXPECT_TRUE(verifies(assertion(), next.certificate, Algorithm::PS256));

@@ -150,6 +150,22 @@ TEST_F(TokenSourceTest, ADroppedTokenIsAskedForAnewOnce) {
     EXPECT_EQ(asked(), 2u);
 }
 
+TEST_F(TokenSourceTest, AServiceThatRefusesEveryTokenDoesNotCostOneEachTime) {
+    say_token("tok");
+    const auto tokens = make();
+    for (int call = 0; call < 100; ++call) {
+        const auto token = tokens->get({});
+        ASSERT_TRUE(token);
+        tokens->drop(*token, "");
+        clock_.advance(100ms);
+    }
+    EXPECT_LE(asked(), 2u);
+    clock_.advance(10s);
+    tokens->drop(Secret("tok"), "");
+    ASSERT_TRUE(tokens->get({}));
+    EXPECT_EQ(asked(), 3u);
+}
+
 TEST_F(TokenSourceTest, ClaimsGoIntoTheNextRequestAndNotIntoThatAfterIt) {
     say_token("tok1");
     const auto tokens = make();
@@ -158,6 +174,7 @@ TEST_F(TokenSourceTest, ClaimsGoIntoTheNextRequestAndNotIntoThatAfterIt) {
     tokens->drop(*first, R"({"access_token":{"nbf":{"essential":true}}})");
     const auto second = tokens->get({});
     EXPECT_EQ(form()["claims"], R"({"access_token":{"nbf":{"essential":true}}})");
+    clock_.advance(11s);
     tokens->drop(*second, "");
     ASSERT_TRUE(tokens->get({}));
     EXPECT_FALSE(form().contains("claims"));
