@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/clock.hpp"
+#include "emulator/data/world.hpp"
+#include "emulator/faults.hpp"
 #include "emulator/ledger.hpp"
 #include "emulator/outbox.hpp"
 #include "emulator/registry.hpp"
@@ -22,12 +24,24 @@ struct ChangeRequest {
     std::string kind;
     std::string resource;
     std::string subscription;
+    /// With a resource: there, whether somebody watches or not. Empty: in all tenants where
+    /// somebody does.
+    std::string tenant;
     ChangeType type = ChangeType::Updated;
     std::uint64_t count = 1;
     /// Changes per second; 0: as fast as the queue takes them.
     double rate = 0;
     /// The changes go round so many objects; 0: each change is to an object of its own.
     std::uint64_t objects = 0;
+    /// The changes go round the objects that are there.
+    bool existing = false;
+    /// Only this one; empty: see above.
+    std::string object;
+    /// Messages and contacts: each is moved into this folder. Empty: no move.
+    std::string move_to;
+    /// Nobody is notified.
+    bool silent = false;
+    Detail detail;
 };
 
 /// {"kind":"message","change":"created","count":1000,"rate":200,"objects":0}; Errc::BadInput with
@@ -56,15 +70,24 @@ struct ChangeJob {
     [[nodiscard]] boost::json::object to_json() const;
 };
 
-/// Makes changes: finds who watches, writes the ledger, fills the outbox, no faster than asked and
-/// never beyond the outbox's room. One thread.
+/// Makes changes: changes the data, finds who watches, writes the ledger, fills the outbox, no
+/// faster than asked and never beyond the outbox's room. One thread.
 class ChangeMaker {
   public:
-    ChangeMaker(Registry& registry, Outbox& outbox, Ledger& ledger, Stats& stats, Clock& clock)
-        : registry_(registry), outbox_(outbox), ledger_(ledger), stats_(stats), clock_(clock) {}
+    ChangeMaker(
+        Registry& registry, World& world, Outbox& outbox, Ledger& ledger, Faults& faults,
+        Stats& stats, Clock& clock
+    )
+        : registry_(registry),
+          world_(world),
+          outbox_(outbox),
+          ledger_(ledger),
+          faults_(faults),
+          stats_(stats),
+          clock_(clock) {}
 
-    /// Errc::NotFound if no live subscription watches for such changes; Errc::Full with too many
-    /// jobs at once.
+    /// Errc::NotFound if no live subscription watches for such changes, where that matters;
+    /// Errc::Full with too many jobs at once; Errc::BadInput for what cannot be done there.
     [[nodiscard]] Result<std::shared_ptr<ChangeJob>> start(ChangeRequest request);
     /// Makes what is due. True as long as there is a job with changes to make.
     bool step();
@@ -74,32 +97,50 @@ class ChangeMaker {
     void clear();
 
   private:
-    /// Resources that see the same changes, and who watches them.
+    /// One collection, or one object, in one tenant.
     struct Target {
-        std::vector<SubscriptionPtr> subscriptions;
+        std::shared_ptr<const ChangedResource> where;
+        Landing landing;
+        /// Where moved objects go.
+        std::shared_ptr<const ChangedResource> to;
+        Landing to_landing;
+        /// The last of the existing objects that was changed.
+        std::uint64_t cursor = 0;
     };
-    [[nodiscard]] std::vector<Target> targets_of(const ChangeRequest& request) const;
-    void make(
-        ChangeJob& job, const std::shared_ptr<ChangeJob>& shared, const Target& target,
-        SteadyPoint now
-    );
-
     struct Running {
         std::shared_ptr<ChangeJob> job;
         std::vector<Target> targets;
         std::uint64_t targets_version = 0;
+        std::uint64_t steps = 0;
     };
+    [[nodiscard]] Target target_of(
+        std::string tenant, const Recognised& resource, const ChangeRequest& request
+    ) const;
+    [[nodiscard]] Result<std::vector<Target>> targets_of(const ChangeRequest& request) const;
+    [[nodiscard]] bool watched(const Target& target, const ChangeRequest& request) const;
+    /// Looks again who is there to be notified; false if nobody is any more.
+    bool look_again(Running& running);
+    [[nodiscard]] std::optional<std::uint64_t> next_object(const ChangeJob& job, Target& target);
+    [[nodiscard]] std::vector<SubscriptionPtr> watchers(
+        const ChangedResource& where, const Landing& landing, const Change& change
+    ) const;
+    /// False if the outbox has no room for it now.
+    bool make(const std::shared_ptr<ChangeJob>& job, Target& target, SteadyPoint now);
+    void notify(
+        const std::shared_ptr<ChangeJob>& job, const std::shared_ptr<const ChangedResource>& where,
+        const Change& change, const std::vector<SubscriptionPtr>& subscriptions, SteadyPoint now
+    );
+
     Registry& registry_;
+    World& world_;
     Outbox& outbox_;
     Ledger& ledger_;
+    Faults& faults_;
     Stats& stats_;
     Clock& clock_;
     std::vector<Running> running_;
     std::vector<std::shared_ptr<ChangeJob>> jobs_;  // the newest, finished or not
     std::uint64_t last_job_ = 0;
-    std::uint64_t last_change_ = 0;
-    std::uint64_t last_object_ = 0;
-    SystemTime last_at_{};
 };
 
 }  // namespace graphhook::emulator

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/time_text.hpp"
+#include "emulator/data/populate.hpp"
 #include "emulator/identity/identity_control.hpp"
 #include "emulator/url.hpp"
 
@@ -109,6 +110,8 @@ Response Control::handle(const Request& request) {
         return refuse(400, "badInput", "the body must be a JSON object");
     if (is_identity_control(path)) return identity_control(it_.identity, request, body.as_object());
     if (path == "/emulator/changes") return change(body.as_object());
+    if (path == "/emulator/data") return fill(body.as_object());
+    if (path == "/emulator/users") return mark(body.as_object());
     if (path == "/emulator/lifecycle") return lifecycle(body.as_object());
     if (path == "/emulator/faults") return set_fault(body.as_object());
     if (path == "/emulator/reset") return reset(body.as_object());
@@ -122,6 +125,7 @@ Response Control::status() const {
     json["ledgerEntries"] = it_.ledger.size();
     json["faults"] = faults();
     json["tokenRequests"] = it_.identity.counts().to_json();
+    json["quotas"] = it_.quotas.to_json();
     json["endpoints"] = it_.outbox.to_json(it_.clock.steady_now());
     return ok(json);
 }
@@ -172,6 +176,20 @@ Response Control::change(const boost::json::object& body) {
     if (!job) return refuse(job.error());
     it_.pump();
     return ok((*job)->to_json(), 202);
+}
+
+Response Control::fill(const boost::json::object& body) {
+    const auto filled = populate(it_.world, body);
+    if (!filled) return refuse(filled.error());
+    log().info("data made tenant={}", for_log(text(body, "tenant")));
+    return ok(*filled);
+}
+
+Response Control::mark(const boost::json::object& body) {
+    const auto marked =
+        mark_user(it_.world, text(body, "tenant"), text(body, "user"), text(body, "refuse"));
+    if (!marked) return refuse(marked.error());
+    return ok({{"user", text(body, "user")}, {"refuse", text(body, "refuse")}});
 }
 
 Response Control::lifecycle(const boost::json::object& body) {
@@ -261,8 +279,10 @@ Response Control::reset(const boost::json::object& body) {
     it_.ledger.clear();
     it_.faults.clear();
     it_.identity.reset(flag(body, "keepSubscriptions"));
+    it_.quotas.clear();
     it_.stats = Stats{};
     if (!flag(body, "keepSubscriptions")) it_.registry.clear();
+    if (!flag(body, "keepData")) it_.world.clear();
     for (const auto& [sequence, subscription] : it_.registry.all()) {
         subscription->paused = false;
         subscription->missed_due = false;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "emulator/changes.hpp"
+#include "emulator/data/world.hpp"
 #include "emulator/faults.hpp"
 #include "emulator/http.hpp"
 #include "emulator/identity/identity.hpp"
 #include "emulator/ledger.hpp"
 #include "emulator/outbox.hpp"
+#include "emulator/quotas.hpp"
 #include "emulator/registry.hpp"
 #include "emulator/stats.hpp"
 
@@ -17,6 +19,8 @@ namespace graphhook::emulator {
 /// What the control API steers. All must outlive it.
 struct Controlled {
     Registry& registry;
+    World& world;
+    Quotas& quotas;
     Outbox& outbox;
     ChangeMaker& changes;
     Ledger& ledger;
@@ -43,6 +47,8 @@ class Control {
     [[nodiscard]] Response subscriptions(const Request& request) const;
     [[nodiscard]] Response ledger(const Request& request) const;
     [[nodiscard]] Response change(const boost::json::object& body);
+    [[nodiscard]] Response fill(const boost::json::object& body);
+    [[nodiscard]] Response mark(const boost::json::object& body);
     [[nodiscard]] Response lifecycle(const boost::json::object& body);
     [[nodiscard]] boost::json::array faults() const;
     [[nodiscard]] Response set_fault(const boost::json::object& body);

@@ -4,6 +4,7 @@
 #include "emulator/certificates.hpp"
 #include "emulator/changes.hpp"
 #include "emulator/control.hpp"
+#include "emulator/data/data_api.hpp"
 #include "emulator/files.hpp"
 #include "emulator/graph_api.hpp"
 #include "emulator/identity/identity.hpp"
@@ -20,7 +21,6 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <random>
 
 namespace graphhook::emulator {
 
@@ -69,7 +69,23 @@ GraphApi::Options api_options(const Options& options) {
 Registry::Limits registry_limits(const Options& options) {
     Registry::Limits limits;
     limits.duplicates = options.duplicates;
+    limits.most = options.most_subscriptions;
+    limits.kind_limits = options.kind_limits;
     return limits;
+}
+
+std::optional<std::chrono::seconds> life_of(std::optional<std::chrono::milliseconds> life) {
+    if (!life) return std::nullopt;
+    return std::chrono::ceil<std::chrono::seconds>(*life);
+}
+
+DataApi::Options data_options(const Options& options) {
+    DataApi::Options made;
+    made.pages.usual = options.data_page_size;
+    made.pages.most = options.most_in_page;
+    made.lives.directory = life_of(options.directory_delta_life);
+    made.lives.others = life_of(options.delta_life);
+    return made;
 }
 
 Server::Options server_options(const Options& options) {
@@ -160,8 +176,12 @@ struct Emulator::Impl {
           io(1),
           server_tls(ssl::context::tls_server),
           client_tls(ssl::context::tls_client),
+          faults(options.seed),
           identity(options.identity, std::move(key), stats, clock),
           registry(registry_limits(options)),
+          world(clock),
+          data(data_options(options), world, faults, clock),
+          quotas(options.quotas),
           ledger(options.ledger),
           outbox(
               outbox_options(options), faults,
@@ -172,14 +192,15 @@ struct Emulator::Impl {
                   [this](const std::string& endpoint) { sender.wake(endpoint); },
                   [this] { ++stats.items_forged; }
               },
-              std::random_device{}()
+              options.seed
           ),
-          changes(registry, outbox, ledger, stats, clock),
+          changes(registry, world, outbox, ledger, faults, stats, clock),
           sender(io, client_tls, outbox, stats, sender_options(options)),
           prober(io, client_tls, stats, options.handshake_timeout),
-          api(api_options(options), identity, registry, prober, faults, pauses, stats, clock),
+          api(api_options(options),
+              {identity, registry, world, data, quotas, prober, faults, pauses, stats, clock}),
           control(
-              {registry, outbox, changes, ledger, faults, stats, clock, identity,
+              {registry, world, quotas, outbox, changes, ledger, faults, stats, clock, identity,
                [this] { start_pump(); }}
           ),
           server(
@@ -196,6 +217,7 @@ struct Emulator::Impl {
 
     asio::awaitable<Response> handle(Request request) {
         const std::string path(request.path());
+        if (auto out = outage(path)) co_return std::move(*out);
         if (GraphApi::serves(path)) co_return co_await api.handle(std::move(request));
         if (Control::serves(path)) co_return control.handle(request);
         auto response = identity.handle(request);
@@ -203,6 +225,27 @@ struct Emulator::Impl {
         if (response->delay > std::chrono::milliseconds::zero())
             co_await pauses.pause(response->delay);
         co_return std::move(*response);
+    }
+    /// Everything is down but what steers us.
+    std::optional<Response> outage(const std::string& path) {
+        if (!faults.any() || Control::serves(path)) return std::nullopt;
+        const auto fault = faults.take(FaultKind::Outage, {{}, path});
+        if (!fault) return std::nullopt;
+        ++stats.faults_struck;
+        if (fault->hang_up) {
+            Response none;
+            none.hang_up = true;
+            return none;
+        }
+        auto response = json_response(
+            fault->status, R"({"error":{"code":"ServiceUnavailable","message":"An outage."}})"
+        );
+        if (fault->retry_after) {
+            response.headers.emplace_back(
+                "Retry-After", fmt::format("{}", fault->retry_after->count())
+            );
+        }
+        return response;
     }
     asio::awaitable<Response> handle_managed(Request request) {
         auto response = identity.handle_managed(request);
@@ -242,12 +285,19 @@ struct Emulator::Impl {
 
     /// Tells subscribers that something was lost, once their endpoint takes notifications again.
     void send_missed() {
+        const auto lost = stats.items_failed + stats.items_dropped;
+        if (lost == losses_seen && !missed_waits) return;
+        losses_seen = lost;
+        missed_waits = false;
         std::vector<Item> items;
         for (const auto& [sequence, subscription] : registry.all()) {
-            if (!subscription->missed_due || outbox.room() == 0) continue;
+            if (!subscription->missed_due) continue;
             const auto url = parse_url(subscription->notification_url);
-            if (url && outbox.health(url->endpoint(), clock.steady_now()) == Health::Dropping)
+            if (outbox.room() == 0 ||
+                (url && outbox.health(url->endpoint(), clock.steady_now()) == Health::Dropping)) {
+                missed_waits = true;
                 continue;
+            }
             subscription->missed_due = false;
             if (subscription->lifecycle_url.empty()) continue;
             if (subscription->resource.kind->lifecycle != Lifecycle::RemovedAndMissed) continue;
@@ -284,6 +334,9 @@ struct Emulator::Impl {
     Pauses pauses;
     Identity identity;
     Registry registry;
+    World world;
+    DataApi data;
+    Quotas quotas;
     Ledger ledger;
     Outbox outbox;
     ChangeMaker changes;
@@ -296,6 +349,8 @@ struct Emulator::Impl {
     asio::steady_timer housekeeping;
     asio::steady_timer pump;
     asio::signal_set signals;
+    std::uint64_t losses_seen = 0;
+    bool missed_waits = false;
     bool pumping = false;
     bool stopping = false;
 };

@@ -2,6 +2,8 @@
 
 #include "core/log.hpp"
 #include "core/time_text.hpp"
+#include "emulator/bad_replies.hpp"
+#include "emulator/data/query.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/array.hpp>
@@ -10,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace graphhook::emulator {
 
@@ -83,6 +84,42 @@ std::string client_request_id(const Request& request) {
     return sane ? std::string(text) : std::string{};
 }
 
+/// What a call of the subscriptions API counts as (protocol 5.10).
+Operation operation_of(std::string_view method, const Route& route) {
+    if (route.action == "reauthorize") return Operation::Reauthorize;
+    if (method != "GET") return Operation::Write;
+    return route.id.empty() ? Operation::List : Operation::Get;
+}
+
+/// The mailbox that a path of data is in; empty for none.
+std::string mailbox_of_path(std::string_view path) {
+    const auto place = place_of(path);
+    if (!place || !place->key.starts_with("users/")) return {};
+    switch (place->shelf.type) {
+        case Type::MailFolder:
+        case Type::Message:
+        case Type::Event:
+        case Type::ContactFolder:
+        case Type::Contact:
+            return place->key.substr(6, place->key.find('/', 6) - 6);
+        default:
+            return {};
+    }
+}
+
+/// The mailbox that somebody wants to subscribe to; empty for none. Says nothing of whether it may
+/// be.
+std::string mailbox_of_draft(const std::string& body) {
+    boost::system::error_code error;
+    const auto json = boost::json::parse(body, error);
+    if (error || !json.is_object()) return {};
+    const auto* resource = json.as_object().if_contains("resource");
+    if (resource == nullptr || !resource->is_string()) return {};
+    const auto known = recognise(std::string_view(resource->as_string()));
+    if (!known || known->kind->shape != Shape::Outlook) return {};
+    return canonical_user(known->ids.front());
+}
+
 ApiResult<boost::json::value> read_body(const Request& request) {
     auto type = request.header("content-type");
     type = type.substr(0, type.find(';'));
@@ -105,30 +142,8 @@ RulePolicy GraphApi::policy() const {
     return RulePolicy{clock_.system_now(), options_.shortest_life, options_.insecure_http};
 }
 
-std::optional<Response> GraphApi::fault() {
-    if (!faults_.any()) return std::nullopt;
-    const auto now = clock_.system_now();
-    if (const auto throttle = faults_.take(FaultKind::Throttle)) {
-        auto response =
-            json_response(429, error_body({429, "TooManyRequests", "Too many requests."}, {}, now));
-        response.headers.emplace_back(
-            "Retry-After", fmt::format("{}", throttle->retry_after.count())
-        );
-        return response;
-    }
-    if (const auto broken = faults_.take(FaultKind::ServerError)) {
-        const std::string_view code = broken->status == 503 ? "ServiceUnavailable" : "UnknownError";
-        return json_response(
-            broken->status,
-            error_body({broken->status, std::string(code), "An emulated failure."}, {}, now)
-        );
-    }
-    if (const auto redirect = faults_.take(FaultKind::Redirect)) {
-        Response response(302, "", "");
-        response.headers.emplace_back("Location", redirect->location);
-        return response;
-    }
-    return std::nullopt;
+Response GraphApi::refuse(const Call& call, const ApiError& error) const {
+    return json_response(error.status, error_body(error, call.ids, clock_.system_now()));
 }
 
 Response GraphApi::reply(
@@ -144,15 +159,14 @@ Response GraphApi::reply(
 }
 
 Response GraphApi::list(const Request& request, const Call& call) const {
-    std::uint64_t from = 0;
-    const auto query = parse_form(request.query());
-    if (query) {
+    SyncToken at;
+    if (const auto query = parse_form(request.query())) {
         for (const auto& [name, value] : *query) {
             if (name != "$skiptoken") continue;
-            std::from_chars(value.data(), value.data() + value.size(), from);
+            if (auto token = read_sync_token(value)) at = std::move(*token);
         }
     }
-    const auto page = registry_.list(call.caller, from, options_.page_size);
+    const auto page = registry_.list(call.caller, at.position, options_.page_size);
     boost::json::object json;
     json["@odata.context"] =
         fmt::format("{}/{}/$metadata#subscriptions", request.base, name_of(call.version));
@@ -161,8 +175,10 @@ Response GraphApi::list(const Request& request, const Call& call) const {
         items.push_back(to_json(*subscription, ClientStateIn::Null));
     json["value"] = std::move(items);
     if (page.next) {
+        at.position = *page.next;
+        ++at.page;
         json["@odata.nextLink"] = fmt::format(
-            "{}/{}/subscriptions?$skiptoken={}", request.base, name_of(call.version), *page.next
+            "{}/{}/subscriptions?$skiptoken={}", request.base, name_of(call.version), token_text(at)
         );
     }
     return {200, std::string(kType), boost::json::serialize(json)};
@@ -187,6 +203,8 @@ asio::awaitable<Response> GraphApi::create(const Request& request, const Call& c
     if (!body) co_return refused(body.error());
     auto draft = check_create(*body, call.caller, call.version, policy());
     if (!draft) co_return refused(draft.error());
+    if (const auto error = world_.refuses_subscription(draft->tenant, draft->resource))
+        co_return refused(*error);
     if (const auto error = registry_.refuses(*draft)) co_return refused(*error);
     const auto failed = co_await handshakes(draft->notification_url, draft->lifecycle_url);
     if (failed) co_return refused(*failed);
@@ -205,7 +223,9 @@ asio::awaitable<Response> GraphApi::create(const Request& request, const Call& c
             "{}/{}/subscriptions('{}')", request.base, name_of(call.version), subscription->id
         )
     );
-    if (const auto late = faults_.take(FaultKind::CreateLate)) {
+    if (const auto late = faults_.take(
+            FaultKind::CreateLate, {call.caller.tenant, subscription->resource_text}
+        )) {
         ++stats_.faults_struck;
         co_await pauses_.pause(late->delay);
     }
@@ -229,7 +249,7 @@ asio::awaitable<Response> GraphApi::update(const Request& request, const Call& c
         subscription = registry_.find(call.id, call.caller);
         if (!subscription) co_return refused(not_found());
     }
-    if (update->expires) subscription->expires = *update->expires;
+    if (update->expires) registry_.renew(*subscription, *update->expires);
     if (update->notification_url) subscription->notification_url = *update->notification_url;
     subscription->paused = false;  // a renewal also authorizes again
     log().info(
@@ -238,98 +258,144 @@ asio::awaitable<Response> GraphApi::update(const Request& request, const Call& c
     co_return reply(200, request, call, *subscription, ClientStateIn::Reply);
 }
 
+Response GraphApi::refuse_caller(
+    const Request& request, const Call& call, const AccessTokens::Reading& token
+) const {
+    if (!token.caller) {
+        const std::string_view message = request.header("authorization").empty()
+                                             ? "Access token is empty."
+                                             : "Access token has expired or is not yet valid.";
+        auto response = refuse(call, {401, "InvalidAuthenticationToken", std::string(message)});
+        response.headers.emplace_back(
+            "WWW-Authenticate", R"(Bearer realm="", error="invalid_token")"
+        );
+        return response;
+    }
+    auto response = refuse(
+        call,
+        {401, "InvalidAuthenticationToken",
+         "Continuous access evaluation resulted in challenge with result: InteractionRequired "
+         "and code: TokenIssuedBeforeRevocationTimestamp"}
+    );
+    response.headers.emplace_back(
+        "WWW-Authenticate",
+        fmt::format(
+            R"(Bearer realm="", authorization_uri="{}/common/oauth2/authorize", )"
+            R"(error="insufficient_claims", claims="{}")",
+            request.base, token.challenge
+        )
+    );
+    return response;
+}
+
 asio::awaitable<Response> GraphApi::handle(Request request) {
     ++stats_.api_requests;
+    for (const auto& over : registry_.expire(clock_.system_now()))
+        log().info("subscription expired id={}", over->id);
     Call call;
     call.ids.request_id = random_guid();
     call.ids.client_request_id = client_request_id(request);
-    const auto refused = [&](const ApiError& error) {
-        return json_response(error.status, error_body(error, call.ids, clock_.system_now()));
-    };
-    Response response;
-    const auto route = route_of(request.path());
-    if (const auto slow = faults_.take(FaultKind::Slow)) {
-        ++stats_.faults_struck;
-        co_await pauses_.pause(slow->delay);
-    }
-    auto faulty = fault();
     constexpr std::string_view kBearer = "Bearer ";
     const auto authorization = request.header("authorization");
     AccessTokens::Reading token;
     if (authorization.starts_with(kBearer))
         token = identity_.read_token(authorization.substr(kBearer.size()));
-    const auto& caller = token.caller;
+    if (token.caller) call.caller = *token.caller;
+    const std::string path(request.path());
+    const Where where{call.caller.tenant, path, page_of(request)};
+    const auto slow = faults_.any() ? faults_.take(FaultKind::Slow, where) : std::nullopt;
+    if (slow) {
+        ++stats_.faults_struck;
+        co_await pauses_.pause(slow->delay);
+    }
+    auto faulty = bad_reply(faults_, where, call.ids, clock_.system_now());
+    Response response;
     if (faulty) {
         ++stats_.faults_struck;
         response = std::move(*faulty);
-    } else if (!caller) {
-        const std::string_view message = authorization.empty()
-                                             ? "Access token is empty."
-                                             : "Access token has expired or is not yet valid.";
-        response = refused({401, "InvalidAuthenticationToken", std::string(message)});
-        response.headers.emplace_back(
-            "WWW-Authenticate", R"(Bearer realm="", error="invalid_token")"
-        );
-    } else if (!token.challenge.empty()) {
-        response = refused(
-            {401, "InvalidAuthenticationToken",
-             "Continuous access evaluation resulted in challenge with result: InteractionRequired "
-             "and code: TokenIssuedBeforeRevocationTimestamp"}
-        );
-        response.headers.emplace_back(
-            "WWW-Authenticate",
-            fmt::format(
-                R"(Bearer realm="", authorization_uri="{}/common/oauth2/authorize", )"
-                R"(error="insufficient_claims", claims="{}")",
-                request.base, token.challenge
-            )
-        );
-    } else if (!route) {
-        response =
-            refused({404, "ResourceNotFound", "There is no such resource in this emulator."});
+    } else if (!token.caller || !token.challenge.empty()) {
+        response = refuse_caller(request, call, token);
     } else {
-        call.caller = *caller;
-        call.version = route->version;
-        call.id = route->id;
-        call.action = route->action;
-        const auto found = registry_.find(call.id, call.caller);
-        const bool one = !call.id.empty() && call.action.empty();
-        if (call.id.empty() && request.method == "POST") {
-            response = co_await create(request, call);
-        } else if (call.id.empty() && request.method == "GET") {
-            response = list(request, call);
-        } else if (call.action == "reauthorize" && request.method == "POST") {
-            response = Response(204, "", "");
-            if (!found) {
-                response = refused(not_found());
-            } else if (const auto error =
-                           check_roles(found->resource, call.caller, "Reauthorize")) {
-                response = refused(*error);
-            } else {
-                found->paused = false;
-                log().info("subscription reauthorized id={}", found->id);
-            }
-        } else if (one && request.method == "PATCH") {
-            response = co_await update(request, call);
-        } else if (one && request.method == "GET") {
-            const auto seen = registry_.see(call.id, call.caller);
-            response =
-                seen ? reply(200, request, call, *seen, ClientStateIn::Null) : refused(not_found());
-        } else if (one && request.method == "DELETE") {
-            response = found ? Response(204, "", "") : refused(not_found());
-            if (found && registry_.remove(found->id))
-                log().info("subscription deleted id={}", found->id);
-        } else {
-            response = refused(
-                {405, "Request_BadRequest",
-                 "Specified HTTP method is not allowed for the request target."}
-            );
-        }
+        response = co_await answer(request, call);
+        if (spoil(faults_, where, response, clock_.system_now())) ++stats_.faults_struck;
     }
     response.headers.emplace_back("request-id", call.ids.request_id);
     if (!call.ids.client_request_id.empty())
         response.headers.emplace_back("client-request-id", call.ids.client_request_id);
     co_return response;
+}
+
+asio::awaitable<Response> GraphApi::answer(const Request& request, Call& call) {
+    const auto split = DataApi::split(request.path());
+    const auto route = route_of(request.path());
+    Operation what = Operation::Other;
+    if (route) {
+        call.version = route->version;
+        call.id = route->id;
+        call.action = route->action;
+        what = operation_of(request.method, *route);
+    } else if (split && split->rest.starts_with("security/")) {
+        what = Operation::Security;
+    }
+    if (const auto over = quotas_.ask(what, call.caller, clock_.steady_now()))
+        co_return throttled(over->message, over->retry_after, call.ids, clock_.system_now());
+    std::string mailbox;
+    if (!route && split) {
+        mailbox = mailbox_of_path(split->rest);
+    } else if (const auto found = registry_.find(call.id, call.caller);
+               found && found->resource.kind->shape == Shape::Outlook) {
+        mailbox = canonical_user(found->resource.ids.front());
+    } else if (route && call.id.empty() && request.method == "POST") {
+        mailbox = mailbox_of_draft(request.body);
+    }
+    if (const auto over = quotas_.enter_mailbox(call.caller, mailbox, clock_.steady_now()))
+        co_return throttled(over->message, over->retry_after, call.ids, clock_.system_now());
+    Response response;
+    if (route) {
+        response = co_await subscription(request, call);
+    } else {
+        auto data = split
+                        ? data_.handle(request, split->rest, call.caller, split->version, call.ids)
+                        : std::optional<Response>{};
+        response =
+            data
+                ? std::move(*data)
+                : refuse(
+                      call, {404, "ResourceNotFound", "There is no such resource in this emulator."}
+                  );
+    }
+    quotas_.leave_mailbox(call.caller, mailbox);
+    co_return response;
+}
+
+asio::awaitable<Response> GraphApi::subscription(const Request& request, const Call& call) {
+    const auto found = registry_.find(call.id, call.caller);
+    const bool one = !call.id.empty() && call.action.empty();
+    if (call.id.empty() && request.method == "POST") co_return co_await create(request, call);
+    if (call.id.empty() && request.method == "GET") co_return list(request, call);
+    if (one && request.method == "PATCH") co_return co_await update(request, call);
+    if (one && request.method == "GET") {
+        const auto seen = registry_.see(call.id, call.caller);
+        co_return seen ? reply(200, request, call, *seen, ClientStateIn::Null)
+                       : refuse(call, not_found());
+    }
+    if (one && request.method == "DELETE") {
+        if (!found) co_return refuse(call, not_found());
+        if (registry_.remove(found->id)) log().info("subscription deleted id={}", call.id);
+        co_return Response(204, "", "");
+    }
+    if (call.action == "reauthorize" && request.method == "POST") {
+        if (!found) co_return refuse(call, not_found());
+        if (const auto error = check_roles(found->resource, call.caller, "Reauthorize"))
+            co_return refuse(call, *error);
+        found->paused = false;
+        log().info("subscription reauthorized id={}", found->id);
+        co_return Response(204, "", "");
+    }
+    co_return refuse(
+        call,
+        {405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."}
+    );
 }
 
 }  // namespace graphhook::emulator

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "emulator/data/data_api.hpp"
 #include "emulator/faults.hpp"
 #include "emulator/http.hpp"
 #include "emulator/identity/identity.hpp"
 #include "emulator/pauses.hpp"
 #include "emulator/prober.hpp"
+#include "emulator/quotas.hpp"
 #include "emulator/registry.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -14,8 +16,22 @@
 
 namespace graphhook::emulator {
 
-/// The subscriptions API, v1.0 and beta (protocol 5). One thread; must outlive the coroutines it
-/// runs.
+/// What GraphApi works with. All must outlive it.
+struct GraphParts {
+    Identity& identity;
+    Registry& registry;
+    World& world;
+    DataApi& data;
+    Quotas& quotas;
+    Prober& prober;
+    Faults& faults;
+    Pauses& pauses;
+    Stats& stats;
+    Clock& clock;
+};
+
+/// Graph, v1.0 and beta: who asks, quotas and faults for all of it, and the subscriptions API
+/// (protocol 5); DataApi answers the rest. One thread; must outlive the coroutines it runs.
 class GraphApi {
   public:
     struct Options {
@@ -25,18 +41,18 @@ class GraphApi {
         bool validate_updates = true;
         std::size_t page_size = 100;
     };
-    GraphApi(
-        Options options, Identity& identity, Registry& registry, Prober& prober, Faults& faults,
-        Pauses& pauses, Stats& stats, Clock& clock
-    )
+    GraphApi(Options options, const GraphParts& parts)
         : options_(options),
-          identity_(identity),
-          registry_(registry),
-          prober_(prober),
-          faults_(faults),
-          pauses_(pauses),
-          stats_(stats),
-          clock_(clock) {}
+          identity_(parts.identity),
+          registry_(parts.registry),
+          world_(parts.world),
+          data_(parts.data),
+          quotas_(parts.quotas),
+          prober_(parts.prober),
+          faults_(parts.faults),
+          pauses_(parts.pauses),
+          stats_(parts.stats),
+          clock_(parts.clock) {}
 
     /// Whether the path is one of its own: below /v1.0/ or /beta/.
     [[nodiscard]] static bool serves(std::string_view path);
@@ -44,13 +60,21 @@ class GraphApi {
 
   private:
     struct Call;
+    /// A known caller's request.
+    [[nodiscard]] boost::asio::awaitable<Response> answer(const Request& request, Call& call);
+    [[nodiscard]] boost::asio::awaitable<Response> subscription(
+        const Request& request, const Call& call
+    );
+    [[nodiscard]] Response refuse_caller(
+        const Request& request, const Call& call, const AccessTokens::Reading& token
+    ) const;
+    [[nodiscard]] Response refuse(const Call& call, const ApiError& error) const;
     [[nodiscard]] boost::asio::awaitable<Response> create(const Request& request, const Call& call);
     [[nodiscard]] boost::asio::awaitable<Response> update(const Request& request, const Call& call);
     [[nodiscard]] boost::asio::awaitable<std::optional<ApiError>> handshakes(
         std::string url, std::string lifecycle_url
     );
     [[nodiscard]] Response list(const Request& request, const Call& call) const;
-    [[nodiscard]] std::optional<Response> fault();
     [[nodiscard]] Response reply(
         int status, const Request& request, const Call& call, const Subscription& subscription,
         ClientStateIn client_state
@@ -60,6 +84,9 @@ class GraphApi {
     const Options options_;
     Identity& identity_;
     Registry& registry_;
+    World& world_;
+    DataApi& data_;
+    Quotas& quotas_;
     Prober& prober_;
     Faults& faults_;
     Pauses& pauses_;

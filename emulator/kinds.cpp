@@ -21,8 +21,8 @@ constexpr auto kKinds = std::to_array<Kind>({
      Lifecycle::RemovedAndMissed},
     {"contact", "#Microsoft.Graph.Contact", kAll, minutes(10'070), Shape::Outlook, IdStyle::Outlook,
      Lifecycle::RemovedAndMissed},
-    {"drive", "#Microsoft.Graph.DriveItem", kU, minutes(42'300), Shape::Folder, IdStyle::Guid},
-    {"list", "#Microsoft.Graph.ListItem", kU, minutes(42'300), Shape::TypeOnly, IdStyle::Guid},
+    {"drive", "#Microsoft.Graph.DriveItem", kU, minutes(42'300), Shape::Folder, IdStyle::DriveItem},
+    {"list", "#Microsoft.Graph.ListItem", kU, minutes(42'300), Shape::TypeOnly, IdStyle::Number},
     {"user", "#Microsoft.Graph.User", kU | kD, minutes(41'760), Shape::Directory, IdStyle::Guid},
     {"group", "#Microsoft.Graph.Group", kU | kD, minutes(41'760), Shape::Directory, IdStyle::Guid},
     {"conversation", "#Microsoft.Graph.Conversation", kAll, minutes(4'230), Shape::Entity,
@@ -276,7 +276,42 @@ constexpr auto kPaths = std::to_array<Path>({
      .beta_only = true},
 });
 
-std::string lower(std::string_view text) {
+bool matches(
+    std::string_view pattern, const std::vector<std::string>& segments,
+    std::vector<std::string>& ids
+) {
+    ids.clear();
+    std::size_t at = 0;
+    while (!pattern.empty()) {
+        const auto slash = pattern.find('/');
+        const auto want = pattern.substr(0, slash);
+        pattern = slash == std::string_view::npos ? std::string_view{} : pattern.substr(slash + 1);
+        if (at >= segments.size()) return false;
+        const std::string& have = segments[at++];
+        if (want == "{*}") {
+            std::string rest = have;
+            for (; at < segments.size(); ++at) rest += "/" + segments[at];
+            if (rest.empty()) return false;
+            ids.push_back(std::move(rest));
+            return true;
+        }
+        if (want == "{}") {
+            if (have.empty() || have.find('(') != std::string::npos) return false;
+            ids.push_back(have);
+        } else if (want.ends_with("(*")) {
+            if (!lower_case(have).starts_with(want.substr(0, want.size() - 1)) ||
+                !have.ends_with(')'))
+                return false;
+        } else if (lower_case(have) != want) {
+            return false;
+        }
+    }
+    return at == segments.size();
+}
+
+}  // namespace
+
+std::string lower_case(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
         return static_cast<char>(std::tolower(c));
@@ -284,8 +319,7 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-/// Cuts at slashes outside quotes and parentheses; users('x') becomes two segments.
-std::vector<std::string> segments_of(std::string_view path) {
+std::vector<std::string> path_segments(std::string_view path) {
     std::vector<std::string> segments;
     std::string current;
     const auto end_segment = [&] {
@@ -314,40 +348,6 @@ std::vector<std::string> segments_of(std::string_view path) {
     end_segment();
     return segments;
 }
-
-bool matches(
-    std::string_view pattern, const std::vector<std::string>& segments,
-    std::vector<std::string>& ids
-) {
-    ids.clear();
-    std::size_t at = 0;
-    while (!pattern.empty()) {
-        const auto slash = pattern.find('/');
-        const auto want = pattern.substr(0, slash);
-        pattern = slash == std::string_view::npos ? std::string_view{} : pattern.substr(slash + 1);
-        if (at >= segments.size()) return false;
-        const std::string& have = segments[at++];
-        if (want == "{*}") {
-            std::string rest = have;
-            for (; at < segments.size(); ++at) rest += "/" + segments[at];
-            if (rest.empty()) return false;
-            ids.push_back(std::move(rest));
-            return true;
-        }
-        if (want == "{}") {
-            if (have.empty() || have.find('(') != std::string::npos) return false;
-            ids.push_back(have);
-        } else if (want.ends_with("(*")) {
-            if (!lower(have).starts_with(want.substr(0, want.size() - 1)) || !have.ends_with(')'))
-                return false;
-        } else if (lower(have) != want) {
-            return false;
-        }
-    }
-    return at == segments.size();
-}
-
-}  // namespace
 
 std::string_view to_string(ChangeType type) noexcept {
     switch (type) {
@@ -396,9 +396,9 @@ std::span<const Path> paths() noexcept {
 }
 
 const Kind* find_kind(std::string_view name) noexcept {
-    const auto wanted = lower(name);
+    const auto wanted = lower_case(name);
     const auto it = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& kind) {
-        return lower(kind.name) == wanted;
+        return lower_case(kind.name) == wanted;
     });
     return it == kKinds.end() ? nullptr : &*it;
 }
@@ -406,11 +406,12 @@ const Kind* find_kind(std::string_view name) noexcept {
 Result<Recognised> recognise(std::string_view resource) {
     if (resource.starts_with('/')) resource.remove_prefix(1);
     const auto question = resource.find('?');
-    const auto query =
-        question == std::string_view::npos ? std::string{} : lower(resource.substr(question + 1));
+    const auto query = question == std::string_view::npos
+                           ? std::string{}
+                           : lower_case(resource.substr(question + 1));
     const auto text = resource.substr(0, question);
-    const auto segments = segments_of(text);
-    if (lower(segments.front()) == "me") {
+    const auto segments = path_segments(text);
+    if (lower_case(segments.front()) == "me") {
         return fail(
             Errc::BadInput, "/me request is only valid with delegated authentication flow."
         );
@@ -433,10 +434,10 @@ Result<Recognised> recognise(std::string_view resource) {
     found.kind = find_kind(found.path->kind);
     found.text = std::string(text);
     if (found.kind->shape == Shape::Outlook) {
-        found.key = "users/" + lower(found.ids.front());
+        found.key = "users/" + lower_case(found.ids.front());
     } else {
         for (const auto& segment : segments)
-            found.key += (found.key.empty() ? "" : "/") + lower(segment);
+            found.key += (found.key.empty() ? "" : "/") + lower_case(segment);
     }
     return found;
 }

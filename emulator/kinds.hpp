@@ -32,7 +32,7 @@ enum class Shape {
     TypeOnly,   ///< resourceData holds only its type
 };
 
-enum class IdStyle { Outlook, Guid, Number, Millis, Alert, Shift, Opaque };
+enum class IdStyle { Outlook, Guid, Number, Millis, Alert, Shift, Opaque, DriveItem };
 
 /// Which lifecycle events besides reauthorizationRequired the kind sends (protocol 6.1).
 enum class Lifecycle { None, Removed, RemovedAndMissed };
@@ -90,5 +90,9 @@ struct Recognised {
 
 /// Which of the path's change types exist.
 unsigned allowed_changes(const Recognised& recognised) noexcept;
+
+/// Cuts a resource path at slashes outside quotes and parentheses; users('x') becomes two segments.
+std::vector<std::string> path_segments(std::string_view path);
+std::string lower_case(std::string_view text);
 
 }  // namespace graphhook::emulator

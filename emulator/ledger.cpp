@@ -1,6 +1,7 @@
 #include "emulator/ledger.hpp"
 
 #include "core/time_text.hpp"
+#include "emulator/object_id.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -24,11 +25,15 @@ std::string_view to_string(ItemState state) noexcept {
     return "";
 }
 
-void Ledger::add(const Change& change, const std::vector<SubscriptionPtr>& subscriptions) {
+void Ledger::add(
+    const Change& change, std::shared_ptr<const ChangedResource> where,
+    const std::vector<SubscriptionPtr>& subscriptions
+) {
     if (most_ == 0) return;
     if (entries_.size() == most_) entries_.pop_front();
     Entry entry;
     entry.change = change;
+    entry.where = std::move(where);
     entry.items.reserve(subscriptions.size());
     for (const auto& subscription : subscriptions)
         entry.items.push_back(Item{.subscription = subscription, .settled_at = {}});
@@ -63,17 +68,26 @@ boost::json::object Ledger::page(std::uint64_t after, std::size_t limit) const {
     auto it = first_after(after);
     for (; it != entries_.end() && changes.size() < limit; ++it) {
         const Change& change = it->change;
-        const Subscription& first = *it->items.front().subscription;
-        const auto identity = identity_of(first.resource, change);
+        const Recognised& resource = it->where->resource;
+        const auto identity = identity_of(resource, change);
         boost::json::object entry;
         entry["number"] = change.number;
         entry["at"] = to_text(change.at);
-        entry["kind"] = first.resource.kind->name;
-        entry["change"] = to_string(change.type);
-        entry["tenantId"] = first.tenant;
+        entry["kind"] = resource.kind->name;
+        const auto shown = shown_type(resource, change);
+        entry["change"] = to_string(shown);
+        if (shown != change.type) entry["happened"] = to_string(change.type);
+        entry["tenantId"] = it->where->tenant;
         entry["resource"] = identity.resource;
-        const auto shape = first.resource.kind->shape;
-        if (shape != Shape::Folder && shape != Shape::TypeOnly) entry["id"] = identity.object_id;
+        const auto shape = resource.kind->shape;
+        // A drive's notification does not say which item it was; who compares wants to know.
+        if (shape == Shape::Folder || shape == Shape::TypeOnly) {
+            entry["item"] =
+                change.name.empty() ? object_id(resource.kind->ids, change.object) : change.name;
+        } else {
+            entry["id"] = identity.object_id;
+        }
+        if (change.member != 0) entry["member"] = object_id(IdStyle::Guid, change.member);
         if (!identity.etag.empty()) entry["etag"] = identity.etag;
         if (identity.sequence_number != 0) entry["sequenceNumber"] = identity.sequence_number;
         boost::json::array items;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 namespace graphhook::emulator {
@@ -17,17 +18,27 @@ enum class ItemState {
     Accepted,
     Failed,   ///< given up
     Dropped,  ///< the endpoint is too slow
-    Lost,     ///< the subscription was paused
+    Lost,     ///< never sent: the subscription was paused, or a fault wanted it so
 };
 std::string_view to_string(ItemState state) noexcept;
+
+/// Where changes happen; shared by all of one job to one resource.
+struct ChangedResource {
+    std::string tenant;
+    Recognised resource;
+};
 
 /// Every change made, and what became of its notifications; the newest `most` of them. One thread.
 class Ledger {
   public:
     explicit Ledger(std::size_t most) : most_(most) {}
 
-    /// Numbers must rise. Does nothing with `most` zero.
-    void add(const Change& change, const std::vector<SubscriptionPtr>& subscriptions);
+    /// Numbers must rise. Does nothing with `most` zero. `subscriptions` are those notified; none
+    /// for a silent change.
+    void add(
+        const Change& change, std::shared_ptr<const ChangedResource> where,
+        const std::vector<SubscriptionPtr>& subscriptions
+    );
     /// Does nothing if the change is no longer kept.
     void settle(
         std::uint64_t change, const Subscription& subscription, ItemState state, int attempts,
@@ -49,6 +60,7 @@ class Ledger {
     };
     struct Entry {
         Change change;
+        std::shared_ptr<const ChangedResource> where;
         std::vector<Item> items;
     };
     [[nodiscard]] std::deque<Entry>::const_iterator first_after(std::uint64_t number) const;

@@ -1,6 +1,7 @@
 #include "emulator/notification.hpp"
 
 #include "core/time_text.hpp"
+#include "emulator/object_id.hpp"
 
 #include <fmt/format.h>
 
@@ -8,31 +9,6 @@
 
 namespace graphhook::emulator {
 namespace {
-
-std::string object_id(IdStyle style, std::uint64_t object) {
-    switch (style) {
-        // As long as the real ones, which carry the mailbox and the folder in front.
-        case IdStyle::Outlook:
-            return fmt::format(
-                "AAMkAGVtdWxhdG9yLTAwMDAtNDAwMC04MDAwLTAwMDAwMDAwMDAwMABGAAAAAADemulatedAAAAAABDAAA"
-                "AEMU1BAAA{:012}AAA=",
-                object
-            );
-        case IdStyle::Guid:
-            return fmt::format("e0000000-0000-4000-8000-{:012x}", object);
-        case IdStyle::Number:
-            return fmt::format("{}", object);
-        case IdStyle::Millis:
-            return fmt::format("{}", 1'600'000'000'000 + object);
-        case IdStyle::Alert:
-            return fmt::format("2518268485253060642_e0000000-0000-4000-8000-{:012x}", object);
-        case IdStyle::Shift:
-            return fmt::format("SHFT_e0000000-0000-4000-8000-{:012x}", object);
-        case IdStyle::Opaque:
-            return fmt::format("MCMjMCMjemulated{:012}==", object);
-    }
-    return {};
-}
 
 /// {1}, {2}: what the path's pattern took; {id}: the object; {path}: the path as subscribed.
 std::string fill(std::string_view pattern, const Recognised& resource, std::string_view id) {
@@ -100,11 +76,11 @@ void add_resource_data(
             std::back_inserter(out), R"(,"sequenceNumber":{})", identity.sequence_number
         );
         const auto pattern = subscription.resource.path->pattern;
-        if (pattern.ends_with("/members") || pattern.ends_with("/owners")) {
+        if (change.member != 0 || pattern.ends_with("/members") || pattern.ends_with("/owners")) {
             fmt::format_to(
                 std::back_inserter(out), R"(,"{}@delta":[{{"id":"{}"{}}}])",
-                pattern.ends_with("/members") ? "members" : "owners",
-                object_id(IdStyle::Guid, change.object),
+                pattern.ends_with("/owners") ? "owners" : "members",
+                object_id(IdStyle::Guid, change.member != 0 ? change.member : change.object),
                 change.type == ChangeType::Deleted ? R"(,"@removed":"deleted")" : ""
             );
         }
@@ -141,14 +117,23 @@ std::uint64_t dotnet_ticks(SystemTime time) noexcept {
            static_cast<std::uint64_t>(time.time_since_epoch().count()) * 10;
 }
 
+ChangeType shown_type(const Recognised& resource, const Change& change) {
+    const Kind& kind = *resource.kind;
+    if (kind.shape == Shape::Folder || kind.shape == Shape::TypeOnly) return ChangeType::Updated;
+    if (kind.shape != Shape::Directory) return change.type;
+    if (change.member != 0 || change.soft || change.type == ChangeType::Created)
+        return ChangeType::Updated;
+    return change.type;
+}
+
 ObjectIdentity identity_of(const Recognised& resource, const Change& change) {
     const Kind& kind = *resource.kind;
     ObjectIdentity identity;
-    const auto id = object_id(kind.ids, change.object);
+    const auto id = change.name.empty() ? object_id(kind.ids, change.object) : change.name;
     identity.resource = fill(resource.path->resource, resource, id);
     identity.object_id = fill(resource.path->object, resource, id);
     if (kind.shape == Shape::Outlook) {
-        identity.etag = fmt::format("W/\"CQAAABYAAAC{:016X}\"", change.number);
+        identity.etag = outlook_etag(change.number);
         identity.notification_id = fmt::format("lsgTZMr9{:012}", change.number);
     }
     if (kind.shape == Shape::Directory) identity.sequence_number = dotnet_ticks(change.at);
@@ -164,7 +149,7 @@ std::string change_item(const Subscription& subscription, const Change& change, 
         add(out, "id", fmt::format("{}{:06x}", identity.notification_id, subscription.sequence));
     }
     add_common(out, subscription, forgery);
-    add(out, "changeType", to_string(change.type));
+    add(out, "changeType", to_string(shown_type(subscription.resource, change)));
     add(out, "resource", identity.resource);
     add_resource_data(out, subscription, change, identity);
     out += '}';

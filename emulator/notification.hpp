@@ -18,7 +18,17 @@ struct Change {
     ChangeType type = ChangeType::Updated;
     /// Different for every change: sequenceNumber is made of it.
     SystemTime at;
+    /// The object's id where it is not made of its number.
+    std::string name = {};
+    /// Who joined or left the group that `object` is; 0: nobody.
+    std::uint64_t member = 0;
+    /// A user or group is deleted and could be restored.
+    bool soft = false;
 };
+
+/// What a change is called in notifications: drives and lists say "updated" of everything, users
+/// and groups when they come, when they go softly and when members do (protocol 3.4 to 3.9).
+ChangeType shown_type(const Recognised& resource, const Change& change);
 
 /// How an item is told apart from others of its kind; empty where the kind gives no such thing
 /// (protocol 3).

@@ -37,8 +37,23 @@ struct Options {
     std::optional<std::uint16_t> managed_identity_port;
 
     Duplicates duplicates = Duplicates::Accept;
+    /// More subscriptions than this are refused.
+    std::size_t most_subscriptions = 1'000'000;
+    /// Limits by kind (protocol 4.1), besides those of mailboxes.
+    bool kind_limits = true;
+    /// Requests beyond Graph's quotas (protocol 5.10) are answered 429. They are counted in any
+    /// case. Spans are never scaled.
+    bool quotas = false;
+    /// What is drawn is the same for the same seed.
+    std::uint64_t seed = 1;
     bool validate_updates = true;
     std::size_t page_size = 100;
+    /// Objects in a page of data that is asked for without $top, and with it at most.
+    std::size_t data_page_size = 100;
+    std::size_t most_in_page = 999;
+    /// How long a delta's links live: of users and groups; of everything else, nothing: for ever.
+    std::optional<std::chrono::milliseconds> directory_delta_life = std::chrono::days(7);
+    std::optional<std::chrono::milliseconds> delta_life;
     std::chrono::milliseconds shortest_life = std::chrono::minutes(45);  // scaled
 
     /// So many emulated seconds pass in a real one.

@@ -1,5 +1,8 @@
 #include "emulator/registry.hpp"
 
+#include "emulator/data/shelf.hpp"
+#include "emulator/limits.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,10 +31,8 @@ bool may_see(const Subscription& subscription, const Caller& caller) {
            (caller.admin ? !subscription.user.empty() : subscription.user == caller.user);
 }
 
-/// Empty for what is not kept in a mailbox.
-std::string mailbox_of(const Subscription& subscription) {
-    if (subscription.resource.kind->shape != Shape::Outlook) return {};
-    return subscription.tenant + "/" + subscription.resource.key;
+std::string watching_key(std::string_view tenant, std::string_view key) {
+    return fmt::format("{}\n{}", tenant, key);
 }
 
 }  // namespace
@@ -56,17 +57,19 @@ std::optional<ApiError> Registry::refuses(const Subscription& draft) const {
             403, "Forbidden", fmt::format("The limit of {} subscriptions is reached.", limits_.most)
         };
     }
-    if (const auto mailbox = mailbox_of(draft); !mailbox.empty()) {
-        const auto found = per_mailbox_.find(mailbox);
-        if (found != per_mailbox_.end() && found->second >= limits_.most_per_mailbox) {
+    for (const Limit& limit : limits_of(draft, limits_.most_per_mailbox, limits_.kind_limits)) {
+        const auto found = counts_.find(limit.key);
+        if (found == counts_.end() || found->second < limit.most) continue;
+        if (limit.conflict) {
             return ApiError{
-                403, "Forbidden",
-                fmt::format(
-                    "The limit of {} subscriptions per mailbox is reached.",
-                    limits_.most_per_mailbox
-                )
+                409, "ExtensionError",
+                "Operation: Create; Exception: [Status Code: Conflict; Reason: A subscripton "
+                "already exists. It must be deleted before a another can be made.]"
             };
         }
+        return ApiError{
+            403, "Forbidden", fmt::format("The limit of {} {} is reached.", limit.most, limit.of)
+        };
     }
     return std::nullopt;
 }
@@ -77,7 +80,13 @@ SubscriptionPtr Registry::add(Subscription draft) {
     subscription->sequence = ++last_;
     by_id_.emplace(subscription->id, subscription->sequence);
     by_sequence_.emplace(subscription->sequence, subscription);
-    if (const auto mailbox = mailbox_of(*subscription); !mailbox.empty()) ++per_mailbox_[mailbox];
+    for (const Limit& limit :
+         limits_of(*subscription, limits_.most_per_mailbox, limits_.kind_limits))
+        ++counts_[limit.key];
+    watching_[watching_key(subscription->tenant, watch_key(subscription->resource))].push_back(
+        subscription
+    );
+    ends_.emplace(subscription->expires, subscription->sequence);
     ++version_;
     return subscription;
 }
@@ -101,9 +110,16 @@ bool Registry::remove(std::string_view id) {
     const auto it = by_id_.find(lower(id));
     if (it == by_id_.end()) return false;
     const auto entry = by_sequence_.find(it->second);
-    if (const auto mailbox = mailbox_of(*entry->second); !mailbox.empty()) {
-        if (--per_mailbox_[mailbox] == 0) per_mailbox_.erase(mailbox);
+    const SubscriptionPtr subscription = entry->second;
+    for (const Limit& limit :
+         limits_of(*subscription, limits_.most_per_mailbox, limits_.kind_limits)) {
+        if (--counts_[limit.key] == 0) counts_.erase(limit.key);
     }
+    const auto watchers =
+        watching_.find(watching_key(subscription->tenant, watch_key(subscription->resource)));
+    std::erase(watchers->second, subscription);
+    if (watchers->second.empty()) watching_.erase(watchers);
+    ends_.erase({subscription->expires, subscription->sequence});
     by_sequence_.erase(entry);
     by_id_.erase(it);
     ++version_;
@@ -112,17 +128,41 @@ bool Registry::remove(std::string_view id) {
 
 std::vector<SubscriptionPtr> Registry::expire(SystemTime now) {
     std::vector<SubscriptionPtr> over;
-    for (const auto& [sequence, subscription] : by_sequence_) {
-        if (subscription->expires <= now) over.push_back(subscription);
+    while (!ends_.empty() && ends_.begin()->first <= now) {
+        const auto sequence = ends_.begin()->second;
+        ends_.erase(ends_.begin());
+        const auto found = by_sequence_.find(sequence);
+        if (found == by_sequence_.end()) continue;
+        if (found->second->expires > now) {
+            ends_.emplace(found->second->expires, sequence);
+        } else {
+            over.push_back(found->second);
+        }
     }
     for (const auto& subscription : over) remove(subscription->id);
     return over;
 }
 
+void Registry::renew(Subscription& subscription, SystemTime expires) {
+    // One that is gone meanwhile is only somebody's copy.
+    if (ends_.erase({subscription.expires, subscription.sequence}) > 0)
+        ends_.emplace(expires, subscription.sequence);
+    subscription.expires = expires;
+}
+
+std::span<const SubscriptionPtr> Registry::watching(std::string_view tenant, std::string_view key)
+    const {
+    const auto found = watching_.find(watching_key(tenant, key));
+    if (found == watching_.end()) return {};
+    return found->second;
+}
+
 void Registry::clear() {
     by_sequence_.clear();
     by_id_.clear();
-    per_mailbox_.clear();
+    counts_.clear();
+    watching_.clear();
+    ends_.clear();
     ++version_;
 }
 

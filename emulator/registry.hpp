@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,9 +20,11 @@ class Registry {
   public:
     struct Limits {
         Duplicates duplicates = Duplicates::Accept;
-        std::size_t most = 100'000;
+        std::size_t most = 1'000'000;
         /// Active subscriptions of one mailbox over all apps (protocol 4.1).
         std::size_t most_per_mailbox = 1'000;
+        /// The other limits of protocol 4.1: of directory objects, Teams and the like.
+        bool kind_limits = true;
     };
     explicit Registry(Limits limits) : limits_(limits) {}
 
@@ -38,6 +42,12 @@ class Registry {
     /// administrator what any app has in the tenant.
     [[nodiscard]] SubscriptionPtr see(std::string_view id, const Caller& caller) const;
     bool remove(std::string_view id);
+    /// Changes when it ends.
+    void renew(Subscription& subscription, SystemTime expires);
+    /// Who watches this (see watch_key), in order of creation.
+    [[nodiscard]] std::span<const SubscriptionPtr> watching(
+        std::string_view tenant, std::string_view key
+    ) const;
     /// Removes and returns those whose time is over.
     std::vector<SubscriptionPtr> expire(SystemTime now);
     void clear();
@@ -60,7 +70,11 @@ class Registry {
     const Limits limits_;
     std::map<std::uint64_t, SubscriptionPtr> by_sequence_;
     std::unordered_map<std::string, std::uint64_t> by_id_;
-    std::unordered_map<std::string, std::size_t> per_mailbox_;
+    /// How many there are of what is limited, by the limit's key.
+    std::unordered_map<std::string, std::size_t> counts_;
+    std::unordered_map<std::string, std::vector<SubscriptionPtr>> watching_;
+    /// By when they end.
+    std::set<std::pair<SystemTime, std::uint64_t>> ends_;
     std::uint64_t last_ = 0;
     std::uint64_t version_ = 0;
 };

@@ -44,9 +44,16 @@ void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
     );
     kind->excludes(resource)->excludes(subscription);
     resource->excludes(subscription);
-    command->add_option("--change", flags.change, "created, updated or deleted")
+    command->add_option("--change", flags.change, "created, updated, deleted or moved")
         ->capture_default_str()
-        ->check(CLI::IsMember({"created", "updated", "deleted"}));
+        ->check(CLI::IsMember({"created", "updated", "deleted", "moved"}));
+    command->add_option(
+        "--to", flags.data.to, "With moved: the folder that messages or contacts go to"
+    );
+    command->add_option(
+        "--tenant", flags.data.tenant,
+        "In this tenant; with --resource also where nobody subscribed"
+    );
     command->add_option("--count", flags.count, "How many")->capture_default_str();
     command->add_option(
         "--rate", flags.rate, "How many a second, as 200/s (default: as fast as they go out)"
@@ -54,6 +61,15 @@ void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
     command->add_option(
         "--objects", flags.objects, "Go round so many objects (default: each change to another one)"
     );
+    auto* existing =
+        command->add_flag("--existing", flags.data.existing, "Go round the objects that are there");
+    command->add_option("--object", flags.data.object, "The object with this id")
+        ->excludes(existing);
+    command->add_option(
+        "--start", flags.data.start, "When an event begins, as 2026-11-21T08:00:00Z"
+    );
+    command->add_flag("--soft", flags.data.soft, "With deleted: a user or group can be restored");
+    command->add_flag("--silent", flags.data.silent, "Change the data and notify nobody");
     command->add_flag(
         "--wait", flags.wait, "Until all notifications are accepted; exit code 1 if some are not"
     );
@@ -68,6 +84,7 @@ void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
         arguments.request["change"] = flags.change;
         arguments.request["count"] = flags.count;
         arguments.request["objects"] = flags.objects;
+        add_data_members(arguments.request, flags.data);
         if (!flags.rate.empty()) {
             const auto rate = parse_rate(flags.rate);
             if (!rate) throw CLI::ValidationError("--rate", rate.error().detail);
@@ -114,57 +131,6 @@ void add_lifecycle(CLI::App& app, ClientFlags& flags, Action& action) {
     });
 }
 
-void add_fault(CLI::App& app, ClientFlags& flags, Action& action) {
-    auto* fault = app.add_subcommand("fault", "Make something go wrong");
-    fault->require_subcommand(1);
-    auto* set = add_client(*fault, flags, "set", "Set a fault");
-    set->add_option(
-           "fault", flags.fault,
-           "throttle, server-error, slow, redirect, create-late, duplicate, reorder, "
-           "wrong-client-state, unknown-subscription, forget, token-error, token-throttle, "
-           "token-html, token-cut-off, token-slow, token-no-expiry or managed-identity-error"
-    )
-        ->required()
-        ->check(CLI::IsMember(
-            {"throttle", "server-error", "slow", "redirect", "create-late", "duplicate", "reorder",
-             "wrong-client-state", "unknown-subscription", "forget", "token-error",
-             "token-throttle", "token-html", "token-cut-off", "token-slow", "token-no-expiry",
-             "managed-identity-error"}
-        ));
-    set->add_option("subscription", flags.subscription, "With forget: the subscription's id");
-    auto* count = set->add_option("--count", flags.count, "How many times; 0: until cleared")
-                      ->capture_default_str();
-    auto* after = set->add_option("--retry-after", flags.retry_after, "With (token-)throttle: seconds")
-                      ->capture_default_str();
-    auto* delay =
-        add_duration(*set, "--delay", flags.delay, "With slow (5s) and create-late (60s)");
-    auto* status = set->add_option("--status", flags.status, "With server-error: 400 to 599")
-                       ->capture_default_str();
-    auto* tenant = set->add_option(
-        "--tenant", flags.identity.tenant, "With token-…: only this tenant's requests"
-    );
-    auto* location = set->add_option("--location", flags.location, "With redirect: where to");
-    set->callback([&flags, &action, count, after, delay, status, location, tenant] {
-        if ((flags.fault == "forget") != !flags.subscription.empty())
-            throw CLI::RequiredError("forget and a subscription's id together");
-        boost::json::object request{{"fault", flags.fault}};
-        if (!flags.subscription.empty()) request["subscription"] = flags.subscription;
-        if (count->count() > 0) request["count"] = flags.count;
-        if (after->count() > 0) request["retryAfterSeconds"] = flags.retry_after;
-        if (delay->count() > 0) request["delayMilliseconds"] = flags.delay.count();
-        if (status->count() > 0) request["status"] = flags.status;
-        if (tenant->count() > 0) request["tenant"] = flags.identity.tenant;
-        if (location->count() > 0) request["location"] = flags.location;
-        action = [&flags, request] { return set_fault(flags.target, request, flags.output); };
-    });
-    add_client(*fault, flags, "clear", "Clear all faults")->callback([&] {
-        action = [&flags] { return clear_faults(flags.target, flags.output); };
-    });
-    add_client(*fault, flags, "list", "Show the faults that are set")->callback([&] {
-        action = [&flags] { return list_faults(flags.target, flags.output); };
-    });
-}
-
 void add_looking(CLI::App& app, ClientFlags& flags, Action& action) {
     add_client(app, flags, "status", "What was made, sent and accepted")->callback([&] {
         action = [&flags] { return status(flags.target, flags.output); };
@@ -177,11 +143,18 @@ void add_looking(CLI::App& app, ClientFlags& flags, Action& action) {
     )
         ->callback([&] { action = [&flags] { return changes(flags.target, flags.output); }; });
     auto* clean = add_client(
-        app, flags, "reset", "Forget everything: subscriptions, queues, faults, counts, ledger"
+        app, flags, "reset",
+        "Forget everything: subscriptions, data, queues, faults, counts, ledger"
     );
     clean->add_flag("--keep-subscriptions", flags.keep_subscriptions, "But the subscriptions");
+    clean->add_flag("--keep-data", flags.data.keep, "But the data");
     clean->callback([&] {
-        action = [&flags] { return reset(flags.target, flags.keep_subscriptions, flags.output); };
+        action = [&flags] {
+            const boost::json::object request{
+                {"keepSubscriptions", flags.keep_subscriptions}, {"keepData", flags.data.keep}
+            };
+            return reset(flags.target, request, flags.output);
+        };
     });
     auto* list = app.add_subcommand("kinds", "The kinds of resources that can be subscribed to");
     add_output(*list, flags.output);
@@ -213,11 +186,12 @@ ClientFlags::ClientFlags() {
 void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action) {
     add_change(app, flags, action);
     add_lifecycle(app, flags, action);
-    add_fault(app, flags, action);
     add_looking(app, flags, action);
     const auto add = [&flags](CLI::App& to, const std::string& name, const std::string& help) {
         return add_client(to, flags, name, help);
     };
+    add_fault_commands(app, flags, add, action);
+    add_data_commands(app, flags, add, action);
     add_identity_commands(app, flags, add, action);
 }
 

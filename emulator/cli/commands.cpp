@@ -219,10 +219,44 @@ int changes(const Target& target, Output output) {
     return 0;
 }
 
-int reset(const Target& target, bool keep_subscriptions, Output output) {
+int reset(const Target& target, const object& request, Output output) {
     return print(
-        Client(target).send("POST", "/emulator/reset", {{"keepSubscriptions", keep_subscriptions}}),
-        output, [](const object&) { return std::string("reset"); }
+        Client(target).send("POST", "/emulator/reset", request), output,
+        [](const object&) { return std::string("reset"); }
+    );
+}
+
+int populate(const Target& target, const object& request, Output output) {
+    return print(
+        Client(target).send("POST", "/emulator/data", request), output,
+        [](const object& json) {
+            std::string lines;
+            for (const auto& member : json) {
+                const std::string_view name(member.key().data(), member.key().size());
+                if (!lines.empty()) lines += '\n';
+                if (!member.value().is_array()) {
+                    lines += fmt::format("{:<14}{}", name, cell(json, name));
+                    continue;
+                }
+                // The first ids; more of them is what lists are for.
+                const auto& ids = member.value().as_array();
+                lines += fmt::format("{:<14}", name);
+                for (std::size_t i = 0; i < std::min<std::size_t>(ids.size(), 3); ++i)
+                    lines +=
+                        fmt::format("{}{}", i == 0 ? "" : ", ", std::string(ids[i].as_string()));
+                if (ids.size() > 3) lines += ", …";
+            }
+            return lines;
+        }
+    );
+}
+
+int mark_user(const Target& target, const object& request, Output output) {
+    return print(
+        Client(target).send("POST", "/emulator/users", request), output,
+        [](const object& json) {
+            return fmt::format("{} is refused: {}", cell(json, "user"), cell(json, "refuse"));
+        }
     );
 }
 

@@ -28,7 +28,9 @@ int status(const Target& target, Output output);
 int subscriptions(const Target& target, Output output);
 /// JSON: one array with a change a line.
 int changes(const Target& target, Output output);
-int reset(const Target& target, bool keep_subscriptions, Output output);
+int reset(const Target& target, const boost::json::object& request, Output output);
+int populate(const Target& target, const boost::json::object& request, Output output);
+int mark_user(const Target& target, const boost::json::object& request, Output output);
 /// The kinds and their resource paths; asks nobody.
 int kinds(Output output);
 

@@ -25,8 +25,51 @@ struct ServeFlags {
     IdentityFlags identity;
     std::string log_format = "auto";
     std::string log_level = "info";
+    std::chrono::milliseconds directory_delta_life = std::chrono::days(7);
+    std::string delta_life;
     bool no_validate_updates = false;
     bool no_missed = false;
+};
+
+/// What the commands about data read.
+struct DataFlags {
+    std::string tenant;
+    std::string object;
+    std::string to;
+    std::string start;
+    bool existing = false;
+    bool silent = false;
+    bool soft = false;
+    bool keep = false;
+    std::string what;
+    std::string user;
+    std::string group;
+    std::string members;
+    std::string drive;
+    std::string refuse;
+    std::string resource;
+    std::uint64_t users = 0;
+    std::uint64_t guests = 0;
+    std::uint64_t disabled = 0;
+    std::uint64_t devices = 0;
+    std::uint64_t groups = 0;
+    std::uint64_t drive_items = 0;
+    std::uint64_t mail_folders = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t objects = 0;
+    bool nested = false;
+    bool personal = false;
+};
+
+/// What `fault set` reads besides.
+struct FaultFlags {
+    double share = 1;
+    std::string path;
+    std::string field;
+    std::string code;
+    std::uint32_t page = 2;
+    bool no_retry_after = false;
+    bool hang_up = false;
 };
 
 /// What the commands that speak to a running emulator read. GRAPH_EMULATOR_URL and
@@ -58,6 +101,8 @@ struct ClientFlags {
     std::string directory;
     std::vector<std::string> hosts;
     IdentityClientFlags identity;
+    DataFlags data;
+    FaultFlags faults;
 };
 
 // Each adds subcommands to `app`; parsing then fills `flags` and sets `action`. All must outlive
@@ -67,6 +112,14 @@ void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action);
 /// A subcommand that speaks to a running emulator: its name and what it is for.
 using AddClient =
     std::function<CLI::App*(CLI::App& app, const std::string& name, const std::string& help)>;
+void add_fault_commands(
+    CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
+);
+void add_data_commands(
+    CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
+);
+/// What of the data's flags belongs into a request for changes.
+void add_data_members(boost::json::object& request, const DataFlags& flags);
 void add_identity_commands(
     CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
 );

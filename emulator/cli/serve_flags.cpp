@@ -83,6 +83,41 @@ void add_subscribing(CLI::App& app, ServeFlags& flags) {
         ->capture_default_str()
         ->check(CLI::Range(1, 10'000))
         ->group("Subscriptions");
+    app.add_option("--most-subscriptions", o.most_subscriptions, "More are refused")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100'000'000))
+        ->group("Subscriptions");
+    app.add_flag(
+           "!--no-kind-limits", o.kind_limits,
+           "No limits by kind: 100 for users in a tenant, 1 for each chat and app, …"
+    )
+        ->group("Subscriptions");
+    app.add_flag("--quotas", o.quotas, "Answer 429 beyond Graph's quotas; they are never scaled")
+        ->group("Subscriptions");
+    app.add_option(
+           "--data-page-size", o.data_page_size, "Objects in a page that is asked for without $top"
+    )
+        ->capture_default_str()
+        ->check(CLI::Range(1, 10'000))
+        ->group("Data");
+    app.add_option("--most-in-page", o.most_in_page, "Objects in a page at most")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 10'000))
+        ->group("Data");
+    add_duration(
+        app, "--directory-delta-life", flags.directory_delta_life,
+        "How long a delta link of users or groups lives"
+    )
+        ->group("Data");
+    app.add_option(
+           "--delta-life", flags.delta_life,
+           "How long all other delta links live (default: for ever)"
+    )
+        ->group("Data")
+        ->type_name("DURATION");
+    app.add_option("--seed", o.seed, "What is drawn is the same for the same seed")
+        ->capture_default_str()
+        ->group("Data");
     add_duration(
         app, "--shortest-life", o.shortest_life, "Shorter lives are raised to this; scaled"
     )
@@ -165,6 +200,15 @@ int run_serve(ServeFlags& flags) {
     if (auto filled = fill_in(flags.identity, o); !filled) {
         std::fputs(("graph-emulator: " + filled.error().detail + "\n").c_str(), stderr);
         return filled.error().code == Errc::BadInput ? 2 : 1;
+    }
+    o.directory_delta_life = flags.directory_delta_life;
+    if (!flags.delta_life.empty()) {
+        const auto life = parse_duration(flags.delta_life);
+        if (!life || life->count() <= 0) {
+            std::fputs("graph-emulator: --delta-life looks like 1h or 7d\n", stderr);
+            return 2;
+        }
+        o.delta_life = *life;
     }
     o.validate_updates = !flags.no_validate_updates;
     o.send_missed = !flags.no_missed;
