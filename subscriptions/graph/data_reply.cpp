@@ -179,7 +179,7 @@ std::optional<std::string> claims_challenge(const HttpResponse& response) {
         const auto claims = from_base64(*encoded);
         if (!claims) continue;
         const auto document = parse(*claims);
-        if (document && document->is_object()) return *claims;
+        if (document && document->is_object()) return claims;
     }
     return std::nullopt;
 }
