@@ -8,7 +8,8 @@
 
 namespace graphhook {
 
-WorkPool::WorkPool(std::size_t most) : most_(most == 0 ? 1 : most) {
+WorkPool::WorkPool(std::size_t most, std::function<void()> freed)
+    : most_(most == 0 ? 1 : most), freed_(std::move(freed)) {
 }
 
 WorkPool::~WorkPool() {
@@ -80,6 +81,11 @@ void WorkPool::serve(const std::stop_token& stop) {
         lock.lock();
         --running_;
         if (running_ == 0 && waiting_.empty()) idle_.notify_all();
+        if (freed_ && !stop.stop_requested()) {
+            lock.unlock();
+            freed_();
+            lock.lock();
+        }
     }
 }
 

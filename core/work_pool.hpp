@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -18,8 +19,9 @@ namespace graphhook {
 class WorkPool {
   public:
     using Work = UniqueFunction<void(const std::stop_token&)>;
-    /// At most `most` pieces of work at once; more wait in order.
-    explicit WorkPool(std::size_t most);
+    /// At most `most` pieces of work at once; more wait in order. `freed` is called, on a thread of
+    /// the pool, whenever a piece of work is over and `free` says so.
+    explicit WorkPool(std::size_t most, std::function<void()> freed = {});
     /// As `stop`.
     ~WorkPool();
     WorkPool(const WorkPool&) = delete;
@@ -41,6 +43,7 @@ class WorkPool {
     void serve(const std::stop_token& stop);
 
     const std::size_t most_;
+    const std::function<void()> freed_;
     mutable std::mutex mutex_;
     std::condition_variable_any wake_, idle_;
     std::deque<Work> waiting_;           // guarded by mutex_

@@ -44,7 +44,7 @@ struct SubscriptionManager::Slot {
           access(std::move(way)),
           quota(std::move(shared)),
           requests(about.requests),
-          sweeps(about.sweeps),
+          sweeps(about.sweeps, [this] { nudge(); }),
           sweeper(
               about, {.data = *access.data,
                       .table = parts.sync,

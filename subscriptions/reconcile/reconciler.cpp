@@ -23,7 +23,9 @@ bool idle(Action action) {
 }  // namespace
 
 Reconciler::Reconciler(const Tenant& tenant, const SubscriptionsOptions& options, Parts parts)
-    : tenant_(tenant.name), parts_(std::move(parts)) {
+    : tenant_(tenant.name),
+      most_jobs_(std::max<std::size_t>(tenant.requests, 1)),
+      parts_(std::move(parts)) {
     around_.strangers = &strangers_;
     around_.known = [this](std::string_view id) {
         return targets_.by_graph_id(id).target != nullptr;

@@ -223,6 +223,7 @@ class Reconciler {
     [[nodiscard]] Plan preview_locked(std::size_t allow_delete) const;
 
     const std::string tenant_;
+    const std::size_t most_jobs_;
     Parts parts_;
     std::mutex random_mutex_;
 

@@ -47,7 +47,8 @@ bool creates(Lane lane) {
 bool Reconciler::has_room() const {
     // After a failure that concerns all, one goes ahead to see.
     if (tenant_failures_ + credential_failures_ > 0 && jobs_ > 0) return false;
-    return parts_.pool.free() > 0;
+    // Counted here, as a thread of the pool is not free yet when it wakes us.
+    return jobs_ < most_jobs_;
 }
 
 bool Reconciler::creates_wait(SystemTime now) const {

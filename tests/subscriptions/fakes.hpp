@@ -389,7 +389,7 @@ class Bench {
         : clock_(clock),
           pool_(threads),
           reconciler_(
-              options.tenants.front(), options,
+              tenant_with(options, threads), options,
               {.graph = graph,
                .table = table,
                .clock = clock,
@@ -456,6 +456,11 @@ class Bench {
     }
 
   private:
+    static Tenant tenant_with(const SubscriptionsOptions& options, std::size_t requests) {
+        Tenant tenant = options.tenants.front();
+        tenant.requests = requests;
+        return tenant;
+    }
     FakeClock& clock_;
     std::mutex mutex_;
     std::map<TargetKey, SweepTarget> swept_;

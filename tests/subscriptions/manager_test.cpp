@@ -106,6 +106,7 @@ TEST_F(SubscriptionManagerTest, TwoNudgesMakeOneCreate) {
     manager.nudge();
     release.set_value();
     // What a nudge wakes asks for the list anew; so the rounds after the create are over.
+    clock_.advance(5s);  // lists keep their distance
     (void)manager.apply();
     ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
     manager.stop();
@@ -117,6 +118,7 @@ TEST_F(SubscriptionManagerTest, ALifecycleEventIsActedOnByTheTenantsThread) {
     auto manager = make(options({"contoso"}));
     manager.start();
     ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    clock_.advance(5s);  // lists keep their distance
     (void)manager.apply();
     ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
     (void)manager.take({"sub-1", "contoso-inbox", "reauthorizationRequired", kNow + 1s});
@@ -154,6 +156,7 @@ TEST_F(SubscriptionManagerTest, AReloadTakesUpWhatIsWantedAndNewTenants) {
     more.wanted.push_back(drive);
     more.tenants[0].credential =
         ClientSecret{Secret("new")};  // a new way to Graph: the old thread ends first
+    clock_.advance(5s);
     manager.reload(more);
     EXPECT_TRUE(graph("fabrikam").wait_for_call("create"));
     EXPECT_TRUE(graph("contoso").wait_for_call("create drives/d/root"));
@@ -194,6 +197,7 @@ TEST_F(SubscriptionManagerTest, OnlyWhatIsNotWantedCanBeRemovedByHand) {
     auto manager = make(options({"contoso"}));
     manager.start();
     ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    clock_.advance(5s);  // lists keep their distance
     (void)manager.apply();
     ASSERT_TRUE(graph("contoso").wait_for_call("list", 2));
     EXPECT_EQ(manager.remove("contoso-inbox").error().code, Errc::Conflict);
@@ -222,6 +226,80 @@ TEST_F(SubscriptionManagerTest, SilenceIsMeasuredFromTheLastArrivalOrTheStart) {
     manager.reload(none);
     manager.refresh_metrics();
     EXPECT_THAT(test::metrics_text(registry_), Not(HasSubstr("contoso-inbox")));
+}
+
+TEST_F(SubscriptionManagerTest, AwayForLongerThanGraphTriesMeansASweepOfAll) {
+    auto swept = options({"contoso"});
+    swept.wanted[0].sync = true;
+    ASSERT_TRUE(sync_.put_note(
+        "alive/contoso",
+        std::to_string(
+            std::chrono::duration_cast<std::chrono::seconds>((kNow - 5h).time_since_epoch()).count()
+        )
+    ));
+    {
+        auto manager = make(swept);
+        manager.start();
+        EXPECT_TRUE(sync_.wait_for_reason("outage"));
+        manager.stop();
+    }
+    const auto note = sync_.note("alive/contoso");
+    ASSERT_TRUE(note);
+    EXPECT_EQ(
+        *note, std::to_string(
+                   std::chrono::duration_cast<std::chrono::seconds>(kNow.time_since_epoch()).count()
+               )
+    ) << "and it is noted that we are back";
+}
+
+TEST_F(SubscriptionManagerTest, ATemplateIsReadAndItsElementsAreSubscribed) {
+    auto all = options({"contoso"});
+    auto everyones = wanted("everyones", "users/{id}/events");
+    everyones.for_each = "users";
+    all.wanted.push_back(everyones);
+    data_->set("users", {"ada", "bob"});
+    auto manager = make(all);
+    manager.start();
+    EXPECT_TRUE(graph("contoso").wait_for_call("create users/ada/events"));
+    EXPECT_TRUE(graph("contoso").wait_for_call("create users/bob/events"));
+    ASSERT_TRUE(graph("contoso").wait_for_call("create", 4)) << "and that of the collection";
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (manager.progress().at(0).standing < 4 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    const auto progress = manager.progress().at(0);
+    EXPECT_EQ(progress.wanted, 4u);
+    EXPECT_EQ(progress.standing, 4u);
+    EXPECT_EQ(progress.to_do, 0u);
+    EXPECT_FALSE(progress.expanding);
+    EXPECT_TRUE(manager.expand("everyones"));
+    EXPECT_EQ(manager.expand("contoso-inbox").error().code, Errc::NotFound);
+    manager.stop();
+    ASSERT_THAT(manager.templates(), SizeIs(1));
+    ASSERT_THAT(manager.templates()[0].templates, SizeIs(1));
+    EXPECT_EQ(manager.templates()[0].templates[0].elements, 2u);
+}
+
+TEST_F(SubscriptionManagerTest, WhatIsMissedAndWhatIsSignalledIsDurableBeforeItReturns) {
+    auto all = options({"contoso"});
+    all.wanted[0].sync = true;
+    auto manager = make(all);
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("create"));
+    ASSERT_TRUE(sync_.wait_for_reason("recreated"));
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (manager.list()[0].subscriptions.at(0).state != "active" &&
+           std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    EXPECT_TRUE(manager.take({"sub-1", "contoso-inbox", "missed", kNow}));
+    EXPECT_TRUE(sync_.wait_for_reason("missed"));
+    EXPECT_TRUE(manager.take_signal("contoso-inbox", "sub-1"));
+    EXPECT_TRUE(manager.take_signal("contoso-inbox", "forgotten"));
+    EXPECT_TRUE(manager.take_signal("nobodys", "sub-1"));
+    EXPECT_EQ(manager.sweep("contoso-inbox").value(), 1u);
+    EXPECT_EQ(manager.sweep("nobodys").error().code, Errc::NotFound);
+    manager.stop();
+    ASSERT_THAT(manager.sweeps(), SizeIs(1));
+    EXPECT_THAT(manager.sweeps()[0].sweeps, SizeIs(1));
 }
 
 TEST_F(SubscriptionManagerTest, OverHttpTheWholeWayWorks) {

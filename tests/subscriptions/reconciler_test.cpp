@@ -274,11 +274,11 @@ TEST_F(ReconcilerTest, AReplacementThatGraphRefusesBesideTheOldOneTakesItsPlace)
         return GraphError{.next = Next::Conflict, .status = 409};
     };
     auto moved = options_with({wanted("inbox", "users/x/messages", {"created", "updated"})});
-    moved.notification_url = "https://new.example.com/graph/notifications";
+    moved.lifecycle_url = "https://new.example.com/graph/lifecycle";
     (void)reconciler().set_options(moved);
     run_for(5min);
     EXPECT_THAT(graph_.ids(), ElementsAre("sub-2"));
-    EXPECT_EQ(active().notification_url, moved.notification_url);
+    EXPECT_EQ(active().lifecycle_url, moved.lifecycle_url);
 }
 
 TEST_F(ReconcilerTest, WhatIsNoLongerWantedIsRemovedAfterTheGrace) {
@@ -309,7 +309,7 @@ TEST_F(ReconcilerTest, RemovalsAreHeldBackUntilAnOperatorAllowsThem) {
     for (int i = 0; i < 40; ++i)
         many.push_back(wanted("s" + std::to_string(i), "drives/d" + std::to_string(i) + "/root"));
     start(many);
-    step();
+    run_for(1min);
     ASSERT_THAT(graph_.ids(), SizeIs(40));
     (void)reconciler().set_options(options_with({}));
     run_for(20min);
