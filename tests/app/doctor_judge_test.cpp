@@ -98,8 +98,7 @@ TenantFacts tenant() {
 TEST(DoctorTenantTest, ARefusedTokenIsExplained) {
     auto facts = tenant();
     facts.token_error = parse_graph_error(
-        "credentials: HTTP 401 invalid_client: AADSTS7000222: The provided client secret keys are "
-        "expired."
+        "credentials: HTTP 401 AADSTS7000222: the client secret has expired: make a new one"
     );
     ASSERT_TRUE(facts.token_error);
     const auto found = judge_tenant(facts, {}, now());
