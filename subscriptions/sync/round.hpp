@@ -107,9 +107,9 @@ class Round {
     Step sweep_calendar();
     Step confirm(std::vector<Finding>& found);
     Step since();
-    Step since_page(const Place& place, DataPage page, SystemTime sent);
+    Step since_page(const Place& place, const DataPage& page, SystemTime sent);
     Step compare();
-    Step compare_page(const Place& place, DataPage page, SystemTime sent);
+    Step compare_page(const Place& place, const DataPage& page, SystemTime sent);
     Step finish_compare();
     Step one();
 

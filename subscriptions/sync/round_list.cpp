@@ -81,7 +81,7 @@ Round::Step Round::since() {
             return compare();
         }
         asked = true;
-        if (auto halt = since_page(place, std::move(page), sent)) return halt;
+        if (auto halt = since_page(place, page, sent)) return halt;
         if (!is_over("")) {
             if (auto halt = rest()) return halt;
         }
@@ -92,7 +92,7 @@ Round::Step Round::since() {
     );
 }
 
-Round::Step Round::since_page(const Place& place, DataPage page, SystemTime sent) {
+Round::Step Round::since_page(const Place& place, const DataPage& page, SystemTime sent) {
     // Of a baseline, too, what was seen is remembered: the next round asks for it again.
     const Reading as = place.reading == Reading::Baseline ? Reading::Changes : place.reading;
     auto found = findings(page.value, reading_of(as));
@@ -140,7 +140,7 @@ Round::Step Round::compare() {
         const SystemTime sent = std::max(parts_.clock.system_now(), began_);
         DataPage page;
         if (auto halt = ask(place.link, page)) return halt;
-        if (auto halt = compare_page(place, std::move(page), sent)) return halt;
+        if (auto halt = compare_page(place, page, sent)) return halt;
         if (!is_over("")) {
             if (auto halt = rest()) return halt;
         }
@@ -148,7 +148,7 @@ Round::Step Round::compare() {
     return finish_compare();
 }
 
-Round::Step Round::compare_page(const Place& place, DataPage page, SystemTime sent) {
+Round::Step Round::compare_page(const Place& place, const DataPage& page, SystemTime sent) {
     const ReadingOf of = reading_of(place.reading);
     std::vector<Finding> found;
     Known fresh;

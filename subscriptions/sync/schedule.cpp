@@ -67,7 +67,8 @@ void Silence::arrived(SystemTime at) {
 
 std::optional<SystemTime> Silence::due(milliseconds longest) const {
     if (arrived_ == SystemTime{} || longest <= milliseconds{0}) return std::nullopt;
-    return std::max(arrived_, asked_) + longest * (std::int64_t{1} << std::min<std::uint32_t>(times_, 10));
+    return std::max(arrived_, asked_) +
+           longest * (std::int64_t{1} << std::min<std::uint32_t>(times_, 10));
 }
 
 void Silence::asked(SystemTime at) {

@@ -22,6 +22,7 @@ struct SweptTarget {
     bool gone = false;      ///< No longer wanted; whoever still holds it leaves it be.
     SystemTime began;       ///< Running: what its round counts from, once that is known.
     SystemTime not_before;  ///< Paused until then.
+    bool paused = false;    ///< Its round halted, and is no new one when it goes on.
     // Where it stands in the sweeper's order.
     SystemTime at;
     std::uint8_t urgency = 2;

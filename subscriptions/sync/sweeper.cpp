@@ -58,33 +58,35 @@ void Sweeper::set_wanted(const std::vector<WantedSubscription>& wanted) {
 
 void Sweeper::put(SweepTarget target) {
     auto& self = *impl_;
-    bool unwanted = false;
-    {
-        const std::lock_guard lock(self.mutex);
-        const auto entry = self.entries.find(target.key.name);
-        unwanted = entry == self.entries.end();
-        if (!unwanted) {
-            self.to_erase.erase(target.key);
-            auto& there = self.targets[target.key];
-            if (there == nullptr) {
-                there = std::make_shared<SweptTarget>();
-                there->state.key = self.sync_key(target.key);
-                if (auto state = self.waiting_states.extract(target.key)) {
-                    there->state = std::move(state.mapped());
-                    self.account(*there, {});
-                }
-            }
-            if (there->target.resource == target.resource &&
-                there->target.graph_id == target.graph_id && there->target.kind == target.kind)
-                return;
-            self.unplace(there);
-            there->target = std::move(target);
-            there->set_entry(entry->second, self.tenant.delegated());
-            self.place(there);
+    const TargetKey key = target.key;
+    if (!self.put(std::move(target))) self.forget(key);
+    self.parts.wake();
+}
+
+/// False: its entry is not swept.
+bool Sweeper::Impl::put(SweepTarget target) {
+    const std::lock_guard lock(mutex);
+    const auto entry = entries.find(target.key.name);
+    if (entry == entries.end()) return false;
+    to_erase.erase(target.key);
+    auto& there = targets[target.key];
+    if (there == nullptr) {
+        there = std::make_shared<SweptTarget>();
+        there->target.key = target.key;
+        there->state.key = sync_key(target.key);
+        if (auto state = waiting_states.extract(target.key)) {
+            there->state = std::move(state.mapped());
+            account(*there, {});
         }
     }
-    if (unwanted) self.forget(target.key);
-    self.parts.wake();
+    if (there->target.resource == target.resource && there->target.graph_id == target.graph_id &&
+        there->target.kind == target.kind)
+        return true;
+    unplace(there);
+    there->target = std::move(target);
+    there->set_entry(entry->second, tenant.delegated());
+    place(there);
+    return true;
 }
 
 void Sweeper::drop(const TargetKey& key) {
@@ -125,8 +127,12 @@ Result<std::monostate> Sweeper::Impl::want(const TargetPtr& target, std::string_
         // One more round is enough, however many ask for it.
         const bool begun = target->running && target->began != SystemTime{};
         const bool follows = !begun || state.wanted_at > target->began;
-        if (state.wanted_at != SystemTime{} && follows &&
-            urgency_of(state.reason) <= urgency_of(reason) && reason != "operator")
+        // A signal waits a few seconds, and what it finds is no news: what was missed is another.
+        const bool stronger =
+            reason == "operator" ||
+            (state.reason == "signal" && reason != "signal" && urgency_of(reason) == 0);
+        if (state.wanted_at != SystemTime{} && follows && !stronger &&
+            urgency_of(state.reason) <= urgency_of(reason))
             return std::monostate{};
         if (begun) at = std::max(at, target->began + 1us);
     }

@@ -152,6 +152,7 @@ struct Sweeper::Impl {
         return target;
     }
 
+    bool put(SweepTarget target);
     Result<std::monostate> want(const TargetPtr& target, std::string_view reason);
     /// Several at once, as each is a commit of the store's; how many.
     Result<std::size_t> want_many(const std::vector<TargetPtr>& some, std::string_view reason);

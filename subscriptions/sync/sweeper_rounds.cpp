@@ -52,9 +52,11 @@ void Sweeper::Impl::start(const TargetPtr& target) {
 
 void Sweeper::Impl::run(const TargetPtr& target, const std::stop_token& stop) {
     RoundJob job;
+    bool goes_on = false;
     {
         const std::lock_guard lock(mutex);
         job = target->job(tenant);
+        goes_on = std::exchange(target->paused, false);
     }
     TargetHost host(
         [&] {
@@ -77,7 +79,7 @@ void Sweeper::Impl::run(const TargetPtr& target, const std::stop_token& stop) {
         }
     );
     const bool told = job.to.source == store::Source::Sweep && job.reason != "signal";
-    if (told) {
+    if (told && !goes_on) {
         log().info(
             "sweep begins tenant={} subscription={} element={} reason={}", tenant.name, job.to.name,
             for_log(job.to.element), job.reason
@@ -125,6 +127,7 @@ void Sweeper::Impl::over(
         hold_times = 0;
     } else if (halt->kind == Halt::Kind::Paused) {
         target->not_before = halt->until;
+        target->paused = true;
     } else if (halt->kind == Halt::Kind::NotStored || halt->kind == Halt::Kind::Stopped) {
         // Who stops has stopped by then.
         target->not_before = now() + kStoreRetry;

@@ -62,6 +62,29 @@ TEST_F(DriveTest, SignalsFoldIntoARoundEveryFewSeconds) {
     EXPECT_THAT(rig.data.calls(), SizeIs(2));
 }
 
+TEST_F(DriveTest, WhatIsMissedDoesNotWaitAsASignalDoes) {
+    ASSERT_TRUE(rig.sweeper().want(key, "signal"));
+    rig.settle();
+    ASSERT_TRUE(rig.sweeper().want(key, "signal"));
+    rig.clock.advance(1s);
+    ASSERT_TRUE(rig.sweeper().want(key, "missed"));
+    EXPECT_EQ(rig.status("d").reason, "missed");
+    ASSERT_TRUE(rig.sweeper().want(key, "daily"));
+    EXPECT_EQ(rig.status("d").reason, "missed");
+    rig.settle();
+    EXPECT_THAT(rig.data.calls(), SizeIs(2));
+}
+
+TEST_F(DriveTest, WhenItWasSweptIsShownByItsNameAfterARestartToo) {
+    rig.restart();
+    rig.clock.advance(24h);
+    rig.settle();
+    EXPECT_THAT(rig.metrics_text(), testing::Not(HasSubstr("subscription=\"\"")));
+    EXPECT_GT(rig.table.state("d")->swept_at, kNow + 10min);
+    const auto swept = rig.table.state("d")->swept_at.time_since_epoch() / 1s;
+    EXPECT_THAT(rig.metrics_text(), HasSubstr("subscription=\"d\"} " + std::to_string(swept)));
+}
+
 TEST_F(DriveTest, WhatIsWantedIsWantedAfterARestart) {
     ASSERT_TRUE(rig.sweeper().want(key, "missed"));
     rig.restart();
