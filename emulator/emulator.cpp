@@ -195,7 +195,7 @@ struct Emulator::Impl {
               options.seed
           ),
           changes(registry, world, outbox, ledger, faults, stats, clock),
-          sender(io, client_tls, outbox, stats, sender_options(options)),
+          sender(io, client_tls, outbox, stats, clock, sender_options(options)),
           prober(io, client_tls, stats, options.handshake_timeout),
           api(api_options(options),
               {identity, registry, world, data, quotas, prober, faults, pauses, stats, clock}),

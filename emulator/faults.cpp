@@ -26,7 +26,6 @@ constexpr auto kNames = std::to_array<std::pair<FaultKind, std::string_view>>({
     {FaultKind::EmptyPage, "empty-page"},
     {FaultKind::Replay, "replay"},
     {FaultKind::Outage, "outage"},
-    {FaultKind::TokenError, "token-error"},
     {FaultKind::CreateLate, "create-late"},
     {FaultKind::Lose, "lose"},
     {FaultKind::Duplicate, "duplicate"},

@@ -32,7 +32,6 @@ enum class FaultKind {
     EmptyPage,            ///< a page of a delta holds nothing, and there is a next one
     Replay,               ///< a delta tells an object twice
     Outage,               ///< nothing but the control API answers
-    TokenError,           ///< the token endpoint answers 503
     CreateLate,           ///< a create happens, and is answered late
     Lose,                 ///< a notification is never sent
     Duplicate,            ///< a POST of notifications is sent again after it was accepted

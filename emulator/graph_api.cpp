@@ -91,6 +91,13 @@ Operation operation_of(std::string_view method, const Route& route) {
     return route.id.empty() ? Operation::List : Operation::Get;
 }
 
+/// "me" is the signed-in user; without one it stays, and is nowhere.
+std::string without_me(std::string_view path, const Caller& caller) {
+    const bool me = lower_case(path.substr(0, 2)) == "me" && (path.size() == 2 || path[2] == '/');
+    if (!me || !caller.delegated) return std::string(path);
+    return fmt::format("users/{}{}", caller.user, path.substr(2));
+}
+
 /// The mailbox that a path of data is in; empty for none.
 std::string mailbox_of_path(std::string_view path) {
     const auto place = place_of(path);
@@ -339,9 +346,10 @@ asio::awaitable<Response> GraphApi::answer(const Request& request, Call& call) {
     }
     if (const auto over = quotas_.ask(what, call.caller, clock_.steady_now()))
         co_return throttled(over->message, over->retry_after, call.ids, clock_.system_now());
+    const auto rest = split ? without_me(split->rest, call.caller) : std::string();
     std::string mailbox;
     if (!route && split) {
-        mailbox = mailbox_of_path(split->rest);
+        mailbox = mailbox_of_path(rest);
     } else if (const auto found = registry_.find(call.id, call.caller);
                found && found->resource.kind->shape == Shape::Outlook) {
         mailbox = canonical_user(found->resource.ids.front());
@@ -354,9 +362,8 @@ asio::awaitable<Response> GraphApi::answer(const Request& request, Call& call) {
     if (route) {
         response = co_await subscription(request, call);
     } else {
-        auto data = split
-                        ? data_.handle(request, split->rest, call.caller, split->version, call.ids)
-                        : std::optional<Response>{};
+        auto data = split ? data_.handle(request, rest, call.caller, split->version, call.ids)
+                          : std::optional<Response>{};
         response =
             data
                 ? std::move(*data)

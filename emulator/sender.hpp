@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/clock.hpp"
 #include "emulator/outbox.hpp"
 #include "emulator/stats.hpp"
 
@@ -31,7 +32,7 @@ class Sender {
     /// All must outlive the sender, and the sender must outlive the io_context's last run.
     Sender(
         boost::asio::io_context& io, boost::asio::ssl::context& tls, Outbox& outbox, Stats& stats,
-        Options options
+        Clock& clock, Options options
     );
     ~Sender();
 
@@ -55,6 +56,7 @@ class Sender {
     boost::asio::ssl::context& tls_;
     Outbox& outbox_;
     Stats& stats_;
+    Clock& clock_;
     const Options options_;
     std::unordered_map<std::string, Pool> pools_;
     std::set<std::string> woken_;

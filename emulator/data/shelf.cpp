@@ -12,16 +12,17 @@
 namespace graphhook::emulator {
 namespace {
 
-constexpr std::string_view kUsers = "User.Read.All User.ReadWrite.All Directory.Read.All";
+constexpr std::string_view kUsers = "User.Read.All User.ReadWrite.All Directory.Read.All User.Read";
 constexpr std::string_view kGroups =
     "Group.Read.All Group.ReadWrite.All GroupMember.Read.All Directory.Read.All";
-constexpr std::string_view kMail = "Mail.ReadBasic.All Mail.Read Mail.ReadWrite";
+constexpr std::string_view kMail = "Mail.ReadBasic.All Mail.Read Mail.ReadWrite Mail.ReadBasic";
 constexpr std::string_view kEvents = "Calendars.ReadBasic.All Calendars.Read Calendars.ReadWrite";
 constexpr std::string_view kContacts = "Contacts.Read Contacts.ReadWrite";
-constexpr std::string_view kTasks = "Tasks.Read.All Tasks.ReadWrite.All";
+constexpr std::string_view kTasks = "Tasks.Read.All Tasks.ReadWrite.All Tasks.Read Tasks.ReadWrite";
 constexpr std::string_view kSites = "Sites.Read.All Sites.ReadWrite.All";
 constexpr std::string_view kFiles =
-    "Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All";
+    "Files.Read.All Files.ReadWrite.All Sites.Read.All Sites.ReadWrite.All Files.Read "
+    "Files.ReadWrite";
 constexpr std::string_view kChats = "Chat.ReadBasic.All Chat.Read.All Chat.ReadWrite.All";
 constexpr std::string_view kChannels =
     "Channel.ReadBasic.All ChannelSettings.Read.All ChannelSettings.ReadWrite.All";
