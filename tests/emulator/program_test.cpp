@@ -153,6 +153,29 @@ TEST(ProgramTest, CommandsSteerARunningEmulator) {
     EXPECT_EQ(to("lifecycle --event missed --all").code, 1);
 }
 
+TEST(ProgramTest, DataIsMadeAndChangedByCommands) {
+    const Served served;
+    const auto to = [&](const std::string& arguments) {
+        return run(arguments + " " + served.client_arguments());
+    };
+    const auto made =
+        to("populate --tenant contoso --users 3 --groups 1 --group-members all --drive d "
+           "--drive-items 50");
+    EXPECT_EQ(made.code, 0) << made.output;
+    EXPECT_THAT(made.output, HasSubstr("driveItems    51"));
+    EXPECT_EQ(to("add user --tenant contoso --count 2").code, 0);
+    EXPECT_EQ(to("remove user --tenant contoso --id user1@emulated.example").code, 0);
+    EXPECT_EQ(to("refuse no-mailbox --tenant contoso --user user2@emulated.example").code, 0);
+    EXPECT_EQ(to("refuse no-mailbox --tenant contoso --user nobody").code, 1);
+    EXPECT_EQ(
+        to("change --tenant contoso --resource users/a/messages --change created --silent").code, 0
+    );
+    EXPECT_THAT(to("changes").output, HasSubstr("message"));
+    EXPECT_EQ(to("populate --tenant contoso --drive-items 5").code, 2) << "which drive?";
+    EXPECT_EQ(to("fault set lose --share 0.1 --tenant contoso --count 0").code, 0);
+    EXPECT_EQ(to("reset --keep-data").code, 0);
+}
+
 TEST(ProgramTest, KindsAreListedWithoutAnEmulator) {
     const auto listed = run("kinds");
     EXPECT_EQ(listed.code, 0);
