@@ -10,9 +10,10 @@
 #include "core/time_text.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
-#include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <unistd.h>
 
@@ -71,15 +72,22 @@ bool ask_serve(const Config& config, ServiceFacts& facts) {
     return true;
 }
 
-/// Whoever left a name in the lock file, if that process lives.
+/// Who holds the lock of the store, by the name that the holder left in it. The name stays when the
+/// holder is gone, so the kernel is asked; taking the lock to try it could turn a starting `serve`
+/// away.
 std::string holder_of(const std::string& database) {
-    const auto text = file_system()(database + ".lock");
-    if (!text || !text->starts_with("pid ")) return {};
-    int pid = 0;
-    const char* begin = text->data() + 4;
-    std::from_chars(begin, text->data() + text->size(), pid);
-    if (pid <= 0 || !std::filesystem::exists(fmt::format("/proc/{}", pid))) return {};
-    auto holder = *text;
+    struct stat lock{};
+    const auto path = database + ".lock";
+    if (::stat(path.c_str(), &lock) != 0) return {};
+    std::ifstream locks("/proc/locks");
+    const auto inode = fmt::format(":{} ", lock.st_ino);
+    bool held = false;
+    for (std::string line; std::getline(locks, line);)
+        held = held ||
+               (line.find("FLOCK") != std::string::npos && line.find(inode) != std::string::npos);
+    if (!held) return {};
+    const auto name = file_system()(path);
+    auto holder = name ? *name : std::string("somebody");
     while (holder.ends_with('\n')) holder.pop_back();
     return holder;
 }

@@ -98,7 +98,8 @@ TenantFacts tenant() {
 TEST(DoctorTenantTest, ARefusedTokenIsExplained) {
     auto facts = tenant();
     facts.token_error = parse_graph_error(
-        "credentials: HTTP 401 AADSTS7000222: the client secret has expired: make a new one"
+        "credentials: AADSTS7000222: no token for tenant contoso: the client secret has "
+        "expired: make a new one"
     );
     ASSERT_TRUE(facts.token_error);
     const auto found = judge_tenant(facts, {}, now());
