@@ -1,3 +1,4 @@
+#include "core/log.hpp"
 #include "tests/subscriptions/fakes.hpp"
 
 #include <gmock/gmock.h>
@@ -38,6 +39,9 @@ class Windows {
 
 class ReconcileScaleTest : public ::testing::Test {
   protected:
+    ReconcileScaleTest() { log().set_level(spdlog::level::off); }
+    ~ReconcileScaleTest() override { log().set_level(spdlog::level::info); }
+
     test::FakeClock clock_;
     test::FakeSubscriptionTable table_;
     test::FakeGraph graph_{clock_};
