@@ -172,8 +172,8 @@ ExitCode follow(AdminClient& client, const CommandContext& context) {
     display.end();
     if (context.output == OutputFormat::Json) std::cout << json::serialize(last) << std::endl;
     if (verdict == ApplyWatch::Verdict::Stuck) {
-        std::cerr
-            << "graphhook: nothing has happened for three minutes; 'graphhook serve' keeps trying\n";
+        std::cerr << "graphhook: nothing has happened for three minutes; 'graphhook serve' keeps "
+                     "trying\n";
         say_tenants(client);
     }
     if (watch.failing() > 0) say_failures(client);

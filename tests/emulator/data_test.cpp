@@ -3,6 +3,7 @@
 #include "tests/emulator/data_fixture.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace graphhook::emulator {
@@ -158,7 +159,7 @@ TEST_F(ReadingTest, ADriveIsATreeThatIsReadByFolder) {
 TEST_F(ReadingTest, AUsersDriveIsOneDriveUnderTwoPaths) {
     const auto drive = get("users/a/drive").text("id");
     change("users/a/drive/root", ChangeType::Created, 1'001);
-    EXPECT_EQ(get("drives/" + drive + "/root/children").value().size(), 1U);
+    EXPECT_EQ(get(fmt::format("drives/{}/root/children", drive)).value().size(), 1U);
     EXPECT_EQ(get("users/a/drive/root/children").value().size(), 1U);
     EXPECT_EQ(get("users/a/drives").value().size(), 1U);
     EXPECT_EQ(get("drives/" + drive).status, 200);

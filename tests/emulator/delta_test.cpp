@@ -3,6 +3,7 @@
 #include "tests/emulator/data_fixture.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace graphhook::emulator {
@@ -201,7 +202,8 @@ TEST_F(DeltaTest, AFolderHasADeltaOnPersonalDrivesOnly) {
     fill({{"drive", "d1"}, {"driveItems", 100}});
     fill({{"drive", "p1"}, {"driveItems", 100}, {"personal", true}});
     const auto folder_of = [&](const std::string& drive) {
-        return std::string(all("drives/" + drive + "/root/children")[0].at("id").as_string());
+        return std::string(all(fmt::format("drives/{}/root/children", drive))[0].at("id").as_string(
+        ));
     };
     EXPECT_EQ(get("drives/d1/items/" + folder_of("d1") + "/delta").status, 400);
     const auto below = all("drives/p1/items/" + folder_of("p1") + "/delta");

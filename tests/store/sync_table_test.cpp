@@ -1,7 +1,6 @@
 // The sweeps' table over the real store: what the two promise each other.
-#include "subscriptions/sync/store_sync_table.hpp"
-
 #include "store/identity.hpp"
+#include "subscriptions/sync/store_sync_table.hpp"
 #include "tests/store/store_fixture.hpp"
 
 #include <gmock/gmock.h>

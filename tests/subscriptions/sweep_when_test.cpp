@@ -1,6 +1,7 @@
 // When rounds begin, and what follows from failures.
 #include "tests/subscriptions/sync_fakes.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace graphhook::subscriptions::test {
@@ -13,9 +14,11 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::string drive(const std::string& id) {
-    return "drives/" + id +
-           "/root/delta?$top=200&$select=id,eTag,cTag,createdDateTime,lastModifiedDateTime,"
-           "parentReference,deleted,root&token=latest";
+    return fmt::format(
+        "drives/{}/root/delta?$top=200&$select=id,eTag,cTag,createdDateTime,lastModifiedDateTime,"
+        "parentReference,deleted,root&token=latest",
+        id
+    );
 }
 WantedSubscription files(const std::string& name) {
     return swept(name, "drives/" + name + "/root", {"updated"});
