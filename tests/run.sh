@@ -68,7 +68,7 @@ case $mode in
     default)
         step 15m "install packages" deploy/install-packages.sh build test
         build dev
-        step 15m "clang-tidy" python3 tests/lint/tidy.py build/dev
+        step 20m "clang-tidy" python3 tests/lint/tidy.py build/dev
         check dev 20m
         ;;
     sanitize)
@@ -78,7 +78,7 @@ case $mode in
     full)
         step 15m "install packages" deploy/install-packages.sh build test full
         build dev
-        step 40m "clang-tidy" python3 tests/lint/tidy.py build/dev --all
+        step 60m "clang-tidy" python3 tests/lint/tidy.py build/dev --all
         step 20m "await forms" python3 tests/lint/await.py build/dev
         check dev 20m
         sanitize
