@@ -24,6 +24,8 @@ constexpr auto kNoteAlive = 5min;
 constexpr auto kGraphsPatience = 4h;
 /// So often it is asked when the credential ends.
 constexpr auto kAskExpiry = 24h;
+/// So often it is seen whether a refused credential was mended.
+constexpr auto kLookAtFiles = 2s;
 
 SystemTime parse_alive(const std::string& text) {
     std::int64_t seconds = 0;
@@ -196,7 +198,15 @@ void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
     const std::string note = "alive/" + slot.tenant.name;
     const auto round = [&]() -> SystemTime {
         const SystemTime now = parts_.clock.system_now();
+        const auto credential =
+            slot.access.credential ? slot.access.credential() : CredentialState::Fine;
+        if (credential == CredentialState::Mended) {
+            slot.reconciler.credential_mended();
+            slot.sweeper.credential_mended();
+            slot.expander.credential_mended();
+        }
         SystemTime next = slot.reconciler.step();
+        if (credential != CredentialState::Fine) next = std::min(next, now + kLookAtFiles);
         if (!slot.reconciler.load()) return next;
         if (!slot.begun) {
             // Longer away than Graph tries to deliver: what it gave up on is looked for.

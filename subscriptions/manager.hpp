@@ -44,6 +44,8 @@ class SubscriptionManager {
     struct Access {
         std::shared_ptr<Graph> graph;
         std::shared_ptr<GraphData> data;
+        /// Whether its credential is refused, and mended since; may be absent.
+        std::function<CredentialState()> credential = {};
     };
     /// How Graph is reached; absent: over HTTPS with the tenant's credential.
     using MakeGraph = std::function<Access(const Tenant&)>;

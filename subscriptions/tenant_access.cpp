@@ -84,7 +84,8 @@ SubscriptionManager::Access make_http_access(
     );
     return {
         std::shared_ptr<Graph>(stack, &stack->client),
-        std::shared_ptr<GraphData>(stack, &stack->client)
+        std::shared_ptr<GraphData>(stack, &stack->client),
+        [stack] { return stack->tokens->state(); }
     };
 }
 

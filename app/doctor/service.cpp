@@ -27,6 +27,13 @@ std::string text_of(const json::object& row, std::string_view member) {
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
+/// For reading: whole mebibytes, or gibibytes where there are many.
+std::string rounded(std::uint64_t bytes) {
+    const std::uint64_t mebibytes = bytes >> 20U;
+    return mebibytes < 10'240 ? fmt::format("{}MiB", mebibytes)
+                              : fmt::format("{}GiB", mebibytes >> 10U);
+}
+
 std::string store_path(const Config& config) {
     return config.store.url.substr(std::string("sqlite:").size());
 }
@@ -223,7 +230,7 @@ Findings judge_store(const ServiceFacts& facts, const Config& config) {
         found.push_back(fail(
             "store", path,
             fmt::format(
-                "{} are free, less than store.reserve ({})", size_text(free),
+                "{} are free, less than store.reserve ({})", rounded(free),
                 size_text(config.store.reserve)
             ),
             "make room on its file system: below the reserve Graph is answered 503"
@@ -232,13 +239,13 @@ Findings judge_store(const ServiceFacts& facts, const Config& config) {
         found.push_back(warn(
             "store", path,
             fmt::format(
-                "{} are free; below {} Graph is answered 503", size_text(free),
+                "{} are free; below {} Graph is answered 503", rounded(free),
                 size_text(config.store.reserve)
             ),
             "make room on its file system"
         ));
     } else {
-        found.push_back(ok("store", path, fmt::format("it opens; {} are free", size_text(free))));
+        found.push_back(ok("store", path, fmt::format("it opens; {} are free", rounded(free))));
     }
     return found;
 }

@@ -88,7 +88,9 @@ Findings judge_permissions(
         found.push_back(
             ok("permissions", name,
                fmt::format(
-                   "the token permits what its {} subscriptions need, as far as documented", checked
+                   "the token permits what {} needs, as far as documented",
+                   checked == 1 ? std::string("its subscription")
+                                : fmt::format("each of its {} subscriptions", checked)
                ))
         );
     return found;
@@ -118,8 +120,11 @@ ClockReading read_clock(const std::string& base, HttpClient& http, Clock& clock)
 /// Files that have to be there before anything can be asked.
 std::string trouble_with_files(const Tenant& tenant) {
     if (const auto* user = std::get_if<subscriptions::SignedInUser>(&tenant.credential)) {
-        if (const auto read = subscriptions::read_sign_in(user->token_file); !read)
-            return read.error().detail;
+        if (const auto read = subscriptions::read_sign_in(user->token_file); !read) {
+            // What to do is said with the tenant's name.
+            const auto& detail = read.error().detail;
+            return detail.substr(0, detail.find(": run graphhook login"));
+        }
     }
     if (const auto* token = std::get_if<subscriptions::FederatedToken>(&tenant.credential)) {
         if (::access(token->token_file.c_str(), R_OK) != 0)

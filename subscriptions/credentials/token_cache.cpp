@@ -97,6 +97,7 @@ CachedTokens::CachedTokens(
 GraphResult<Secret> CachedTokens::get(std::stop_token stop) {
     TokenSlot& slot = *slot_;
     std::unique_lock lock(slot.mutex);
+    refused_with_.reset();
     while (true) {
         const SystemTime now = clock_.system_now();
         const bool alive = slot.token && now < slot.token->expires_at;
@@ -106,7 +107,7 @@ GraphResult<Secret> CachedTokens::get(std::stop_token stop) {
         if (!over) return GraphError{.next = Next::Aborted, .message = "stopped"};
     }
     // Before the request: what is written while it is under way counts as new afterwards.
-    std::string files = flow_->files_state();
+    const std::string files = flow_->files_state();
     if (slot.failure) {
         const bool same_files = slot.failure->files == files;
         const bool paused =
@@ -114,6 +115,7 @@ GraphResult<Secret> CachedTokens::get(std::stop_token stop) {
         if (same_files && paused) {
             if (slot.token && clock_.system_now() < slot.token->expires_at)
                 return slot.token->value;
+            refused_with_ = files;
             return slot.failure->error;
         }
         if (!same_files) slot.failures = 0;
@@ -150,14 +152,24 @@ GraphResult<Secret> CachedTokens::get(std::stop_token stop) {
         .error = error,
         .until = clock_.steady_now() + pause,
         .until_files_change = final,
-        .files = std::move(files)
+        .files = files
     };
-    if (!alive) return error;
+    if (!alive) {
+        refused_with_ = files;
+        return error;
+    }
     log().warn(
         "a new token is not to be had yet, the old one serves: tenant={} {}", tenant_,
         to_string(error)
     );
     return slot.token->value;
+}
+
+CredentialState CachedTokens::state() const {
+    const std::lock_guard lock(slot_->mutex);
+    if (!refused_with_) return CredentialState::Fine;
+    return flow_->files_state() == *refused_with_ ? CredentialState::Refused
+                                                  : CredentialState::Mended;
 }
 
 void CachedTokens::drop(const Secret& token, std::string_view claims) {

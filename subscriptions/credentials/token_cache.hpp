@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -69,12 +70,15 @@ class CachedTokens final : public TokenSource {
     );
     [[nodiscard]] GraphResult<Secret> get(std::stop_token stop) override;
     void drop(const Secret& token, std::string_view claims) override;
+    [[nodiscard]] CredentialState state() const override;
 
   private:
     const std::string tenant_;
     const std::unique_ptr<TokenFlow> flow_;
     const std::shared_ptr<TokenSlot> slot_;
     Clock& clock_;
+    /// Of the files that the last `get` was refused with; guarded by the slot's mutex.
+    std::optional<std::string> refused_with_;
 };
 
 /// How long nobody asks after the `count`th failure in a row.

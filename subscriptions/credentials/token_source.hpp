@@ -8,6 +8,7 @@
 #include "subscriptions/options.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -23,6 +24,9 @@ using Wait = std::function<bool(std::chrono::milliseconds, std::stop_token)>;
 /// Waits on the wall.
 [[nodiscard]] bool really_wait(std::chrono::milliseconds how_long, std::stop_token stop);
 
+/// Mended: it was refused, and its files are others now, so that asking again is worth while.
+enum class CredentialState : std::uint8_t { Fine, Refused, Mended };
+
 /// Where the bearer tokens of one tenant come from. Threads: any.
 class TokenSource {
   public:
@@ -33,6 +37,9 @@ class TokenSource {
     /// it (a JSON object, from a claims challenge); empty: it did not say. They go into one request
     /// for a token, not into those after it.
     virtual void drop(const Secret& token, std::string_view claims) = 0;
+    /// What the last `get` met, and whether the files have changed since. Looks at them only after
+    /// a refusal.
+    [[nodiscard]] virtual CredentialState state() const { return CredentialState::Fine; }
 };
 
 class TokenCache;

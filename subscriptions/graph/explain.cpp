@@ -96,6 +96,13 @@ std::optional<Explanation> from_token_source(const GraphError& error) {
     } else {
         explanation.cause = rest.substr(0, colon);
         explanation.remedy = rest.substr(colon + 2);
+        constexpr std::string_view kLogin = "graphhook login";
+        if (const auto at = explanation.remedy.find(kLogin); at != std::string::npos) {
+            const auto tenant = error.message.substr(kBegin.size(), name_end - kBegin.size());
+            explanation.remedy.replace(
+                at, kLogin.size(), fmt::format("'graphhook login {}'", tenant)
+            );
+        }
     }
     explanation.cause += quoted;
     if (!error.code.empty() && explanation.cause.find(error.code) == std::string::npos)

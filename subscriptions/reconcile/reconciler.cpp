@@ -193,7 +193,7 @@ SystemTime Reconciler::step() {
     SystemTime next = start_work(now);
     if (targets_.size() <= kFew) publish_locked();
     next = std::min(next, now + reconcile_every_);
-    if (now >= blocked_until_) {
+    if (now >= std::max(blocked_until_, refused_until_)) {
         if (const auto due = targets_.next_due()) next = std::min(next, *due);
         next = std::min(next, brake_at_);
         if (around_.listed_at && !list_run_)

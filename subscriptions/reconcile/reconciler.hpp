@@ -84,6 +84,8 @@ class Reconciler {
     /// An item told an expiry. True: it is earlier than Graph's API said, so a check is due. Never
     /// waits: a hint at a bad moment is let go.
     bool expiry_seen(std::string_view graph_id, SystemTime expires_at);
+    /// The credential's files are others than those that were refused: asks again at once.
+    void credential_mended();
     /// An operator's word: a fresh list, the next `allow_delete` removals beyond the hour's quota,
     /// and another try at once of what failed or is parked.
     void apply(std::size_t allow_delete);
@@ -258,6 +260,7 @@ class Reconciler {
     std::size_t held_back_ = 0;
 
     SystemTime blocked_until_;
+    SystemTime refused_until_;  ///< Blocked as well: the credential is refused.
     std::uint32_t epoch_ = 0;  ///< Of blocks: what began before one says nothing new.
     std::uint32_t tenant_failures_ = 0, credential_failures_ = 0;
     std::string tenant_error_;

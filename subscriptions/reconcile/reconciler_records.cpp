@@ -128,7 +128,8 @@ void Reconciler::note_error(const GraphError& error, std::uint32_t epoch) {
     }
     ++epoch_;
     tenant_error_ = to_string(error);
-    blocked_until_ = std::max(blocked_until_, until);
+    auto& whose = error.next == Next::Credentials ? refused_until_ : blocked_until_;
+    whose = std::max(whose, until);
 }
 
 void Reconciler::note_success() {

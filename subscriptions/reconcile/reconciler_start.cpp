@@ -56,7 +56,7 @@ bool Reconciler::creates_wait(SystemTime now) const {
 }
 
 SystemTime Reconciler::start_work(SystemTime now) {
-    if (now < blocked_until_) return blocked_until_;
+    if (const auto until = std::max(blocked_until_, refused_until_); now < until) return until;
     SystemTime next = SystemTime::max();
     std::array<bool, 5> closed{};
     if (!start_list(now, next)) closed[static_cast<std::size_t>(CallClass::List)] = true;

@@ -92,6 +92,12 @@ bool Reconciler::expiry_seen(std::string_view graph_id, SystemTime expires_at) {
     return true;
 }
 
+void Reconciler::credential_mended() {
+    const std::lock_guard lock(mutex_);
+    refused_until_ = {};
+    credential_failures_ = 0;
+}
+
 void Reconciler::apply(std::size_t allow_delete) {
     const std::lock_guard lock(mutex_);
     around_.now = parts_.clock.system_now();
@@ -221,7 +227,8 @@ TenantStatus Reconciler::status() const {
     TenantStatus status;
     status.name = tenant_;
     status.last_error = tenant_error_;
-    if (blocked_until_ > parts_.clock.system_now()) status.waits_until = blocked_until_;
+    const auto until = std::max(blocked_until_, refused_until_);
+    if (until > parts_.clock.system_now()) status.waits_until = until;
     status.listed_at = around_.listed_at;
     status.orphans = plan.orphans;
     status.held_back = plan.held_back;

@@ -193,11 +193,22 @@ Result<std::size_t> Sweeper::want_all(const std::string& name, std::string_view 
 
 void Sweeper::arrived(std::string_view name, SystemTime at) {
     auto& self = *impl_;
-    const std::lock_guard lock(self.mutex);
-    if (!self.entries.contains(name)) return;
-    auto found = self.silences.find(name);
-    if (found == self.silences.end()) found = self.silences.try_emplace(std::string(name)).first;
-    found->second.arrived(at);
+    bool sooner = false;
+    {
+        const std::lock_guard lock(self.mutex);
+        const auto entry = self.entries.find(name);
+        if (entry == self.entries.end()) return;
+        auto found = self.silences.find(name);
+        if (found == self.silences.end())
+            found = self.silences.try_emplace(std::string(name)).first;
+        const auto longest = silence_of(*entry->second);
+        const auto before = found->second.due(longest);
+        found->second.arrived(at);
+        const auto after = found->second.due(longest);
+        sooner = after && (!before || *after < *before);
+    }
+    // The first since it was silent: `step` does not know of it yet.
+    if (sooner) self.parts.wake();
 }
 
 Result<std::monostate> Sweeper::load() {
@@ -220,6 +231,13 @@ Result<std::monostate> Sweeper::load() {
     }
     self.forget_unwanted();
     return std::monostate{};
+}
+
+void Sweeper::credential_mended() {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->refused_until == SystemTime{}) return;
+    impl_->refused_until = {};
+    impl_->hold_times = 0;
 }
 
 SystemTime Sweeper::step() {
@@ -254,9 +272,9 @@ SystemTime Sweeper::step() {
         self.ready.insert({target->urgency, target->at, target});
         if (target->urgency == 0) ++self.urgent;
     }
-    if (self.hold_until > now) {
+    if (const auto until = std::max(self.hold_until, self.refused_until); until > now) {
         // Nothing begins; what runs goes on to its own failure.
-        return self.hold_until;
+        return until;
     }
     for (std::size_t room = self.parts.pool.free(); room > 0 && !self.ready.empty(); --room) {
         const auto target = std::get<2>(*self.ready.begin());

@@ -80,6 +80,8 @@ class Sweeper {
     [[nodiscard]] Result<std::monostate> want(const TargetKey& key, std::string_view reason);
     /// The same for all targets of a name (empty: of the tenant). How many.
     [[nodiscard]] Result<std::size_t> want_all(const std::string& name, std::string_view reason);
+    /// The credential's files are others than those that were refused: asks again at once.
+    void credential_mended();
     /// Something of that name came in: it is not silent. Cheap.
     void arrived(std::string_view name, SystemTime at);
 

@@ -48,7 +48,8 @@ struct Sweeper::Impl {
     std::set<std::tuple<std::uint8_t, SystemTime, TargetPtr>> ready;
     std::map<std::string, std::multiset<SystemTime>, std::less<>> swept;
     std::size_t failing = 0;
-    SystemTime hold_until;  ///< Of the tenant.
+    SystemTime hold_until;     ///< Of the tenant.
+    SystemTime refused_until;  ///< Of the tenant as well: its credential is refused.
     std::uint32_t hold_times = 0;
     std::set<TargetKey> throttled;  ///< In a row.
 

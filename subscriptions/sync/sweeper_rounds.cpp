@@ -141,8 +141,8 @@ void Sweeper::Impl::over(
 void Sweeper::Impl::hold(const GraphError& error, const TargetPtr& target) {
     const SystemTime at = now();
     if (error.next == Next::Credentials) {
-        hold_until = std::max(hold_until, at + retry_after(++hold_times, tenant.name));
-    } else if (error.next == Next::RetryLater && error.status == 0) {
+        refused_until = std::max(refused_until, at + retry_after(++hold_times, tenant.name));
+    } else if (error.next == Next::RetryLater && is_tenant_wide(error)) {
         const auto wait = std::min<std::chrono::seconds>(
             5s * (1 << std::min<std::uint32_t>(hold_times++, 5)), 60s
         );
@@ -165,7 +165,7 @@ void Sweeper::Impl::failed(const TargetPtr& target, const GraphError& error) {
             SystemTime wait = at + retry_after(state.failures, target->seed());
             // Trouble of the way to Graph, or of the tenant, says nothing about the target.
             if (error.next == Next::Credentials ||
-                (error.next == Next::RetryLater && error.status == 0))
+                (error.next == Next::RetryLater && is_tenant_wide(error)))
                 wait = at;
             if (error.next == Next::Throttled && error.retry_at) wait = *error.retry_at;
             state.attempt_at = std::max(wait, error.retry_at.value_or(wait));

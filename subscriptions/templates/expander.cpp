@@ -213,6 +213,16 @@ std::vector<TemplateStatus> Expander::status() const {
     return all;
 }
 
+void Expander::credential_mended() {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->tenant_until = SystemTime{};
+    const SystemTime now = impl_->parts.clock.system_now();
+    for (auto& [name, one] : impl_->templates) {
+        if (one.failures == 0) continue;
+        one.next_at = std::min(one.next_at, std::max(now, one.graph_says));
+    }
+}
+
 SystemTime Expander::Impl::due(const Template& one) const {
     return std::max({one.next_at, graph_says, tenant_until});
 }

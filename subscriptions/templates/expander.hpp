@@ -72,6 +72,8 @@ class Expander {
     void set_options(const SubscriptionsOptions& options);
     /// The collection changed, or an operator wants it: soon. False: no such template.
     bool want(const std::string& name, bool at_once = false);
+    /// The credential's files are others than those that were refused: what failed is read again.
+    void credential_mended();
     /// Begins what is due, as far as the pool is free; says when there will be something to do.
     SystemTime step();
 

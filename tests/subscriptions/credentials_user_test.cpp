@@ -168,6 +168,21 @@ TEST_F(CredentialsUserTest, NobodySignedInYetIsNoticedWhenSomeoneDoes) {
     EXPECT_EQ(text_of(tokens->get({})), "tok1");
 }
 
+TEST_F(CredentialsUserTest, ARefusedSignInIsSeenToBeMendedByItsFile) {
+    say(400, R"({"error":"invalid_grant","error_description":"AADSTS50173: x"})");
+    const auto tokens = make();
+    EXPECT_EQ(tokens->state(), CredentialState::Fine) << "nobody asked yet";
+    ASSERT_FALSE(tokens->get({}));
+    EXPECT_EQ(tokens->state(), CredentialState::Refused);
+    ASSERT_FALSE(tokens->get({}));
+    EXPECT_EQ(tokens->state(), CredentialState::Refused);
+    sign_in("rt-9");
+    EXPECT_EQ(tokens->state(), CredentialState::Mended);
+    say_token("tok1");
+    EXPECT_EQ(text_of(tokens->get({})), "tok1");
+    EXPECT_EQ(tokens->state(), CredentialState::Fine);
+}
+
 TEST_F(CredentialsUserTest, AWrongSecretIsNotTheUsersFault) {
     say(401, R"({"error":"invalid_client","error_description":"AADSTS7000215: x"})");
     const auto tokens = make();

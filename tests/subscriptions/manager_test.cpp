@@ -48,7 +48,7 @@ class SubscriptionManagerTest : public ::testing::Test {
              .metrics = metrics_,
              .random = random(),
              .make_graph = [this](const Tenant& tenant) -> SubscriptionManager::Access {
-                 return {graphs_.at(tenant.name), data_};
+                 return {graphs_.at(tenant.name), data_, credential_};
              }}
         );
     }
@@ -70,6 +70,7 @@ class SubscriptionManagerTest : public ::testing::Test {
         return true;
     }
 
+    std::function<CredentialState()> credential_;
     std::mutex random_mutex_;
     test::FakeClock clock_;
     test::FakeSubscriptionTable table_;
@@ -106,6 +107,27 @@ TEST_F(SubscriptionManagerTest, OneTenantsTroubleNeverDelaysAnother) {
     EXPECT_TRUE(all[0].waits_until.has_value());
     EXPECT_THAT(all[1].last_error, IsEmpty());
     EXPECT_EQ(all[1].subscriptions.at(0).state, "active");
+}
+
+TEST_F(SubscriptionManagerTest, AMendedCredentialIsTriedAtOnce) {
+    std::atomic<CredentialState> state = CredentialState::Refused;
+    credential_ = [&state] { return state.load(); };
+    auto manager = make(options({"contoso"}));
+    graph("contoso").fault = [&state](const std::string&) -> std::optional<GraphError> {
+        if (state != CredentialState::Refused) return std::nullopt;
+        return GraphError{.next = Next::Credentials, .status = 401};
+    };
+    manager.start();
+    ASSERT_TRUE(graph("contoso").wait_for_call("list"));
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (!manager.list()[0].waits_until && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    ASSERT_TRUE(manager.list()[0].waits_until) << "a refusal is not repeated for a minute";
+    state = CredentialState::Mended;
+    clock_.advance(5s);  // lists keep their distance
+    manager.nudge();     // its thread looks by itself every two seconds
+    EXPECT_TRUE(wait_until_active(manager)) << "though the minute is not over";
+    manager.stop();
 }
 
 TEST_F(SubscriptionManagerTest, TwoNudgesMakeOneCreate) {

@@ -89,6 +89,7 @@ TEST(PermissionsTest, AWritePermissionIsNoReadPermission) {
     EXPECT_TRUE(suffice(mail, {"User.Read.All", "mail.read"}));
     EXPECT_FALSE(suffice(mail, {"Mail.ReadWrite", "Mail.Send"}));
     EXPECT_FALSE(suffice(mail, {}));
+    EXPECT_TRUE(suffice(mail, {"*"})) << "graph-emulator's";
     EXPECT_TRUE(suffice(permissions_for("brandNew/things", Application), {}));
 }
 

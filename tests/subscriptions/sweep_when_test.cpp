@@ -117,7 +117,11 @@ TEST_F(DriveTest, ASilentFeedIsAskedAndLessOftenWhileItStaysSilent) {
     entry.silence = 6h;
     rig.want(entry, "drive");
     EXPECT_EQ(quiet(7h), 0U);
+    const auto wakes = rig.wakes.load();
     rig.sweeper().arrived("d", rig.clock.system_now());
+    EXPECT_EQ(rig.wakes, wakes + 1) << "there is a time to wait for now";
+    rig.sweeper().arrived("d", rig.clock.system_now());
+    EXPECT_EQ(rig.wakes, wakes + 1) << "whatever comes next only makes it later";
     EXPECT_EQ(quiet(5h), 0U);
     EXPECT_EQ(quiet(1h), 1U);
     EXPECT_EQ(quiet(6h), 0U) << "asked twice as late the second time";

@@ -14,6 +14,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -269,7 +270,7 @@ class Rig {
         tenant.name = "contoso";
         tenant.tenant_id = "c0ffee00-0000-4000-8000-00000000c0de";
         sweeper_ = std::make_unique<Sweeper>(
-            tenant, Sweeper::Parts{data, table, clock, metrics, quota, *pool_, [] {}}
+            tenant, Sweeper::Parts{data, table, clock, metrics, quota, *pool_, [this] { ++wakes; }}
         );
         sweeper_->set_wanted(wanted_);
         for (const auto& target : targets_) sweeper_->put(target);
@@ -326,6 +327,7 @@ class Rig {
     Quota quota{clock};
     FakeGraphData data;
     FakeSyncTable table;
+    std::atomic<int> wakes{0};
 
   private:
     void stop() {
