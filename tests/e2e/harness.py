@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import unittest
 
@@ -75,6 +77,56 @@ class E2eTest(unittest.TestCase):
             report = self.emulator.wait_job(job, seconds)
             self.assertEqual(report["accepted"], report["items"], report)
         self.service.wait_idle(seconds)
+
+    def emulator_cli(self, *arguments):
+        """What a command of graph-emulator prints."""
+        done = subprocess.run(
+            [self.emulator.program, *arguments], capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, "GRAPH_EMULATOR_URL": self.emulator.url,
+                 "GRAPH_EMULATOR_CA": self.emulator.certificates.ca_file},
+        )
+        self.assertEqual(done.returncode, 0, f"graph-emulator {arguments}: {done.stderr}")
+        return done.stdout
+
+    def reload(self):
+        self.service.write_config()
+        self.service.process.send_signal(signal.SIGHUP)
+
+    def silently(self, count, change, resource, **members):
+        """Changes that Graph tells nobody."""
+        return self.emulator.control("POST", "/changes", {
+            "resource": resource, "tenant": stack.TENANT_ID, "change": change, "count": count, "silent": True,
+            **members,
+        })["job"]
+
+    def of_source(self, source):
+        return [line for _, line in self.lines() if line["source"] == source]
+
+    def sweeps(self):
+        return self.service.cli_json("subscriptions", "sweeps")
+
+    def wait_sweep(self, condition, what, seconds=60):
+        """Until the condition holds for a row of `subscriptions sweeps`."""
+        stack.wait_until(lambda: any(condition(row) for row in self.sweeps()), seconds,
+                         lambda: f"{what}: {self.sweeps()}", self.service.check_running)
+
+    def wait_baseline(self):
+        """Every target's baseline is taken, and no sweep is under way or wanted."""
+        stack.wait_until(
+            lambda: (rows := self.sweeps()) and all(row["baseline_at"] and row["wanted_at"] is None for row in rows), 60,
+            lambda: f"baselines: {self.sweeps()}", self.service.check_running,
+        )
+
+    def sweep(self, name="it"):
+        """One more complete sweep, asked for now, and all it found handled."""
+        before = {row["cursor"]: row["swept_at"] for row in self.sweeps() if row["name"] == name}
+        self.service.cli("subscriptions", "sweep", name)
+
+        def done():
+            rows = [row for row in self.sweeps() if row["name"] == name]
+            return all(row["swept_at"] != before.get(row["cursor"]) and row["wanted_at"] is None for row in rows)
+        stack.wait_until(done, 60, lambda: f"a sweep: {self.sweeps()}", self.service.check_running)
+        self.service.wait_idle()
 
     def lines(self):
         return accounting.read_lines(self.output)
