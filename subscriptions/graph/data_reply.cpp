@@ -168,6 +168,7 @@ GraphResult<DataPage> read_data_page(
     // Where both are said, the round is not over.
     if (!page.next_link.empty()) page.delta_link.clear();
     page.value = std::move(values->get_array());
+    page.request_id = for_log(response.header("request-id").value_or(""), 80);
     return page;
 }
 

@@ -151,7 +151,7 @@ inline constexpr auto kRules = std::to_array<Rule>({
     {.name = "duplicate",
      .next = Next::Conflict,
      .cause = "this app has a subscription to the same resource and changes already",
-     .remedy = "graphhook subscriptions list shows whose it is: delete it, or take it over with "
+     .remedy = "'graphhook subscriptions plan' shows it: delete it, or take it over with "
                "client_state_file"},
     // --- Quotas.
     {.name = "quota-code",

@@ -42,6 +42,8 @@ struct GraphError {
     std::optional<SystemTime> retry_at;  ///< From Retry-After.
     std::string location;                ///< Resync: where to begin, if Graph said so.
     std::optional<std::chrono::minutes> longest_life;  ///< Where Graph named the limit we broke.
+    /// There was no access token to ask with: every request of the tenant would meet the same.
+    bool no_token = false;
     bool uncertain =
         false;  ///< It may have been done all the same: no answer, 5xx, or a garbled one.
 };

@@ -76,7 +76,11 @@ GraphResult<HttpResponse> GraphClient::send(
     request.headers.emplace_back("client-request-id", call_id);
     for (int attempt = 1;; ++attempt) {
         auto token = parts_.tokens.get(stop);
-        if (!token) return token.error();
+        if (!token) {
+            GraphError error = token.error();
+            error.no_token = true;
+            return error;
+        }
         request.bearer = *token;
         auto reply = parts_.http.send(request, stop);
         if (!reply) {

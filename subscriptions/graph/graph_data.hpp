@@ -25,8 +25,9 @@ struct DataRequest {
 
 struct DataPage {
     boost::json::array value;
-    std::string next_link;   ///< Checked: leads to the configured Graph. Empty: the last page.
-    std::string delta_link;  ///< The same; only on the last page of a delta query.
+    std::string next_link;        ///< Checked: leads to the configured Graph. Empty: the last page.
+    std::string delta_link;       ///< The same; only on the last page of a delta query.
+    std::string request_id = {};  ///< Graph's name of the request that brought it.
 };
 
 /// What lies behind the notifications, read page by page. Threads: any; every call blocks, and ends

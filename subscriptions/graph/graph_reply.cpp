@@ -202,7 +202,7 @@ bool is_tenant_wide(const GraphError& error) noexcept {
         case Next::Credentials:
             return true;
         case Next::RetryLater:
-            return error.status == 0;
+            return error.status == 0 || error.no_token;
         default:
             return false;
     }

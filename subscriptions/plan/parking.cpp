@@ -19,8 +19,6 @@ using std::chrono::milliseconds;
 /// Declined so many times in a row, and never anything else, it is the template.
 constexpr std::uint32_t kSurelyShared = 20;
 constexpr std::uint32_t kPerhapsShared = 3;
-/// Trouble that does not end by itself.
-constexpr std::uint32_t kSurelyOwn = 10;
 
 struct Code {
     std::string_view code;  ///< In lower case.
@@ -53,16 +51,16 @@ std::optional<ParkReason> own_reason(const GraphError& error) {
     const std::string code = lowered(error.code);
     const auto* const known = std::ranges::find(kOwnCodes, code, &Code::code);
     if (known != kOwnCodes.end()) return known->reason;
+    if (error.next != Next::NotFound && error.next != Next::Refused) return std::nullopt;
+    const std::string message = lowered(error.message);
+    if (says(message, {"mailbox is either inactive", "no mailbox", "not have a mailbox"}))
+        return ParkReason::NoMailbox;
     if (error.next == Next::NotFound) return ParkReason::NotFound;
-    if (error.next != Next::Refused) return std::nullopt;
     if (error.status == 402) return ParkReason::NoLicence;
     if (error.status != 403 && error.status != 400) return std::nullopt;
-    const std::string message = lowered(error.message);
     // "Tenant does not have a … license" is about all of them.
     if (says(message, {"tenant does not have"})) return std::nullopt;
     if (says(message, {"license", "licence"})) return ParkReason::NoLicence;
-    if (says(message, {"mailbox is either inactive", "no mailbox", "not have a mailbox"}))
-        return ParkReason::NoMailbox;
     if (error.status == 403 && says(message, {"quota", "limit"})) return ParkReason::Quota;
     return std::nullopt;
 }
@@ -71,11 +69,6 @@ std::optional<ParkReason> own_reason(const GraphError& error) {
 bool is_shared(const GraphError& error) {
     return same_letters(error.code, "Authorization_RequestDenied") ||
            same_letters(error.code, "Authorization_IdentityNotFound");
-}
-
-/// Trouble that may be of Graph's own or of this element's.
-bool is_trouble(const GraphError& error) {
-    return error.next == Next::Garbled || (error.next == Next::RetryLater && error.status != 0);
 }
 
 ParkVerdict park(ParkReason reason, const GraphError& error, std::string_view element) {
@@ -106,15 +99,13 @@ std::string_view to_string(ParkReason reason) noexcept {
             return "not found";
         case ParkReason::Refused:
             return "refused";
-        case ParkReason::Failing:
-            return "failing";
     }
     return "refused";
 }
 
 ParkVerdict judge_create(
-    const GraphError& error, const TemplateSoFar& so_far, std::uint32_t failures,
-    std::string_view name, std::string_view element
+    const GraphError& error, const TemplateSoFar& so_far, std::string_view name,
+    std::string_view element
 ) {
     const bool others_work = so_far.successes > 0;
     const bool declined = error.next == Next::Refused || error.next == Next::NotFound;
@@ -128,8 +119,6 @@ ParkVerdict judge_create(
         if (!others_work && so_far.refusals >= enough) return hold(error, so_far, name);
         if (own) return park(*own, error, element);
         if (others_work) return park(ParkReason::Refused, error, element);
-    } else if (is_trouble(error) && others_work && failures >= kSurelyOwn) {
-        return park(own_reason(error).value_or(ParkReason::Failing), error, element);
     }
     return {.text = to_string(error)};
 }

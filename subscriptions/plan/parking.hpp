@@ -30,7 +30,6 @@ enum class ParkReason : std::uint8_t {
     Quota,      ///< As many subscriptions as Graph allows there.
     NotFound,   ///< The resource is not there: a drive never opened, a user just deleted.
     Refused,    ///< Declined for this one, and others of the template work.
-    Failing,    ///< Trouble of Graph's own with this one, again and again.
 };
 std::string_view to_string(ParkReason reason) noexcept;
 
@@ -55,9 +54,8 @@ struct ParkVerdict {
     std::string text;  ///< For `last_error`: the reason and what Graph said, with the request-id.
 };
 
-/// What to do after the create for one element of a template failed with `error`. `failures`: of
-/// this element in a row, this one included. `element` and `name` (of the template) spread the
-/// waits. Pure.
+/// What to do after the create for one element of a template failed with `error`. `element` and
+/// `name` (of the template) spread the waits. Pure.
 ///
 /// By Graph's code first, its status next, and its message only where two causes share both (a
 /// licence and a limit come as 403 Forbidden): a message that changes costs a day's wait or some
@@ -71,10 +69,12 @@ struct ParkVerdict {
 /// * Authorization_RequestDenied (the application lacks a permission): held at once.
 /// * Any other 400 or 403: parked, if others of the template work (an access policy may leave out
 ///   some mailboxes); else, as nobody can tell yet, tried again twice and then held.
-/// * 5xx, 423 and answers that are none, from the tenth in a row: parked, if others work.
+/// * 5xx and answers that are none are trouble of Graph's own, however often: an ordinary retry.
+/// (In
+///   an outage everybody fails for hours, and nobody must be parked for a day by it.)
 [[nodiscard]] ParkVerdict judge_create(
-    const GraphError& error, const TemplateSoFar& so_far, std::uint32_t failures,
-    std::string_view name, std::string_view element
+    const GraphError& error, const TemplateSoFar& so_far, std::string_view name,
+    std::string_view element
 );
 
 /// When a parked element is tried again: in 24 h, up to 10 % sooner or later.

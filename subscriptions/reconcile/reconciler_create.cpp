@@ -175,8 +175,7 @@ void Reconciler::create_failed(Job& job, const GraphError& error) {
             }
             so_far = {own.active, own.refusals, own.probes};
         }
-        const ParkVerdict verdict =
-            judge_create(error, so_far, record.failures, record.name, record.element);
+        const ParkVerdict verdict = judge_create(error, so_far, record.name, record.element);
         if (verdict.what != ParkVerdict::Do::Retry) {
             template_failed(job, verdict);
             return;
@@ -197,8 +196,8 @@ void Reconciler::create_failed(Job& job, const GraphError& error) {
                 retry_after_failure(job.entry->life, record.failures, record.name + record.element);
             break;
     }
-    if (error.uncertain)
-        wait = std::max<std::chrono::milliseconds>(wait, kSettle);
+    if (error.uncertain)  // at first, only until Graph's list can be believed
+        wait = record.failures == 1 ? kSettle : std::max<std::chrono::milliseconds>(wait, kSettle);
     else if (is_tenant_wide(error))
         wait = {};  // it waits with its tenant
     record.attempt_at = now + wait;

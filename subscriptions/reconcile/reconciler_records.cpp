@@ -119,7 +119,7 @@ void Reconciler::note_error(const GraphError& error, std::uint32_t epoch) {
                 log().error("graph can not be asked: tenant={} {}", tenant_, to_string(error));
             break;
         case Next::RetryLater:
-            if (error.status != 0) return;
+            if (!is_tenant_wide(error)) return;
             if (news) ++tenant_failures_;
             until = now + tenant_back_off(tenant_failures_, luck);
             break;

@@ -30,9 +30,12 @@ std::string metrics_text(const prometheus::Registry& registry) {
 class FakeTokens final : public TokenSource {
   public:
     GraphResult<Secret> get(std::stop_token) override {
+        if (trouble) return *trouble;
         return Secret("token-" + std::to_string(number_));
     }
     void drop(const Secret&, std::string_view) override { ++number_; }
+
+    std::optional<GraphError> trouble;
 
   private:
     int number_ = 1;
@@ -370,6 +373,20 @@ TEST(GraphErrorBodyTest, ReadsTheLimitThatGraphNames) {
     response.body = R"({"error":{"code":"ExtensionError","message":"Subscription expiration can )"
                     R"(only be 10070 minutes in the future."}})";
     EXPECT_EQ(read_error(response, kNow).longest_life, 10'070min);
+}
+
+TEST_F(GraphClientTest, WithoutATokenEveryRequestOfTheTenantWaits) {
+    tokens_.trouble =
+        GraphError{.next = Next::RetryLater, .status = 503, .message = "out of order"};
+    const auto reply = client_.create(request(), {});
+    ASSERT_FALSE(reply);
+    EXPECT_TRUE(is_tenant_wide(reply.error()));
+    EXPECT_FALSE(reply.error().uncertain);
+    tokens_.trouble.reset();
+    say({.status = 503, .body = "{}"});
+    const auto graphs_own = client_.create(request(), {});
+    ASSERT_FALSE(graphs_own);
+    EXPECT_FALSE(is_tenant_wide(graphs_own.error()));
 }
 
 }  // namespace
