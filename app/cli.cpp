@@ -128,6 +128,10 @@ void add_top(CLI::App& app, Arguments& arguments) {
             "while it is down. Exits 1 if any check fails.",
             run_doctor);
     add_output(checks, arguments);
+    auto* kinds =
+        add(app, arguments, "kinds", "What Graph can be subscribed to, as graphhook knows it",
+            "  graphhook kinds\n  graphhook kinds --output json", list_kinds);
+    add_output(kinds, arguments);
     auto* sign_in =
         add(app, arguments, "login", "Signs a user in for a tenant, with a code on another device",
             "  graphhook login personal\n\nThe tenant's credential has a refresh_token_file; the "

@@ -48,6 +48,9 @@ ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_d
 /// Ask a running `serve`; without one the store.
 ExitCode list_sweeps(const CommandContext& context, const ListFilter& filter);
 ExitCode list_templates(const CommandContext& context);
+/// `kinds`: the catalog; needs no configuration.
+ExitCode list_kinds(const CommandContext& context);
+
 /// `doctor`: every check, one line each; kFailed if any fails.
 ExitCode run_doctor(const CommandContext& context);
 

@@ -38,6 +38,7 @@ TEST_F(CliTest, VersionAndHelpExit0) {
         {"subscriptions", "sweeps"},
         {"subscriptions", "templates"},
         {"doctor"},
+        {"kinds"},
         {"login"},
         {"deliveries", "list"},
         {"deliveries", "show"},
