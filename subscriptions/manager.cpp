@@ -194,56 +194,70 @@ void SubscriptionManager::stop() {
     for (const auto& slot : all) slot->end();
 }
 
-void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
+SystemTime SubscriptionManager::round(Slot& slot) {
     const std::string note = "alive/" + slot.tenant.name;
-    const auto round = [&]() -> SystemTime {
-        const SystemTime now = parts_.clock.system_now();
-        const auto credential =
-            slot.access.credential ? slot.access.credential() : CredentialState::Fine;
-        if (credential == CredentialState::Mended) {
-            slot.reconciler.credential_mended();
-            slot.sweeper.credential_mended();
-            slot.expander.credential_mended();
+    const SystemTime now = parts_.clock.system_now();
+    const auto credential =
+        slot.access.credential ? slot.access.credential() : CredentialState::Fine;
+    if (credential == CredentialState::Mended) {
+        slot.reconciler.credential_mended();
+        slot.sweeper.credential_mended();
+        slot.expander.credential_mended();
+    }
+    SystemTime next = slot.reconciler.step();
+    if (credential != CredentialState::Fine) next = std::min(next, now + kLookAtFiles);
+    if (!slot.reconciler.load()) return next;
+    if (!slot.begun) {
+        // Longer away than Graph tries to deliver: what it gave up on is looked for.
+        if (const auto loaded = slot.sweeper.load(); !loaded) return now + 5s;
+        const auto text = parts_.sync.note(note);
+        if (!text) return now + 5s;
+        if (!text->empty() && parse_alive(*text) + kGraphsPatience < now) {
+            log().warn("away for longer than graph tries: tenant={}", slot.tenant.name);
+            if (const auto all = slot.sweeper.want_all({}, "outage"); !all) return now + 5s;
         }
-        SystemTime next = slot.reconciler.step();
-        if (credential != CredentialState::Fine) next = std::min(next, now + kLookAtFiles);
-        if (!slot.reconciler.load()) return next;
-        if (!slot.begun) {
-            // Longer away than Graph tries to deliver: what it gave up on is looked for.
-            if (const auto loaded = slot.sweeper.load(); !loaded) return now + 5s;
-            const auto text = parts_.sync.note(note);
-            if (!text) return now + 5s;
-            if (!text->empty() && parse_alive(*text) + kGraphsPatience < now) {
-                log().warn("away for longer than graph tries: tenant={}", slot.tenant.name);
-                if (const auto all = slot.sweeper.want_all({}, "outage"); !all) return now + 5s;
+        slot.begun = true;
+    }
+    if (now >= slot.alive_noted + kNoteAlive) {
+        const auto seconds =
+            std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+        if (parts_.sync.put_note(note, std::to_string(seconds))) slot.alive_noted = now;
+    }
+    next = std::min(next, now + kNoteAlive);
+    next = std::min(next, slot.expander.step());
+    next = std::min(next, slot.sweeper.step());
+    if (now >= slot.expiry_asked + kAskExpiry) {
+        slot.expiry_asked = now;
+        slot.sweeps.run([this, &slot](const std::stop_token& ending) {
+            const auto expiry = credential_expiry(slot.tenant, *slot.access.data, ending);
+            if (expiry && *expiry) {
+                parts_.metrics.set_credential_expiry(
+                    slot.tenant.name, (*expiry)->which, (*expiry)->at
+                );
             }
-            slot.begun = true;
-        }
-        if (now >= slot.alive_noted + kNoteAlive) {
-            const auto seconds =
-                std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-            if (parts_.sync.put_note(note, std::to_string(seconds))) slot.alive_noted = now;
-        }
-        next = std::min(next, now + kNoteAlive);
-        next = std::min(next, slot.expander.step());
-        next = std::min(next, slot.sweeper.step());
-        if (now >= slot.expiry_asked + kAskExpiry) {
-            slot.expiry_asked = now;
-            slot.sweeps.run([this, &slot](const std::stop_token& ending) {
-                const auto expiry = credential_expiry(slot.tenant, *slot.access.data, ending);
-                if (expiry && *expiry) {
-                    parts_.metrics.set_credential_expiry(
-                        slot.tenant.name, (*expiry)->which, (*expiry)->at
-                    );
-                }
-            });
-        }
-        return next;
-    };
+        });
+    }
+    return next;
+}
+
+SystemTime SubscriptionManager::step() {
+    SystemTime next = SystemTime::max();
+    for (const auto& slot : slots()) next = std::min(next, round(*slot));
+    return next;
+}
+
+void SubscriptionManager::wait_idle() {
+    for (const auto& slot : slots()) {
+        slot->requests.wait_idle();
+        slot->sweeps.wait_idle();
+    }
+}
+
+void SubscriptionManager::run(Slot& slot, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
         SystemTime next;
         try {
-            next = round();
+            next = round(slot);
         } catch (const std::exception& error) {
             log().critical(
                 "caring for subscriptions went wrong, once more in a minute: tenant={} {}",

@@ -68,6 +68,13 @@ class SubscriptionManager {
     /// next start.
     void stop();
 
+    /// Instead of `start`, where the clock is not the machine's: one round of what the tenants'
+    /// threads do, on this thread. Begins what is due and says when there will be something to do
+    /// unless what is under way brings it sooner.
+    SystemTime step();
+    /// Waits until nothing is under way (what follows from it, the next `step` begins).
+    void wait_idle();
+
     /// Look again now: something outside has changed.
     void nudge();
     /// A checked configuration, taken up while running. A tenant that is no longer in it is left as
@@ -142,6 +149,7 @@ class SubscriptionManager {
     SlotPtr make_slot(const Tenant& tenant);
     void start(Slot& slot);
     void run(Slot& slot, const std::stop_token& stop);
+    SystemTime round(Slot& slot);
     void watch(const SubscriptionsOptions& options);
     [[nodiscard]] std::vector<SlotPtr> slots() const;
     /// Of the tenant of that configured name; nullptr: no such subscription.
