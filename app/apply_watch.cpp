@@ -42,7 +42,8 @@ ApplyWatch::Verdict ApplyWatch::take(
 }
 
 std::string ApplyWatch::text() const {
-    auto text = fmt::format("{} of {} done", done(), total());
+    auto text = total() == 0 ? std::string("nothing to do now")
+                             : fmt::format("{} of {} done", done(), total());
     if (failing_ > 0) text += fmt::format(", {} failing", failing_);
     if (parked_ > 0) text += fmt::format(", {} parked", parked_);
     if (expanding_) text += ", a collection is being read";

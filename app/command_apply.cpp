@@ -7,6 +7,7 @@
 #include "app/output.hpp"
 #include "app/progress_bar.hpp"
 #include "app/subscription_views.hpp"
+#include "app/tenant_trouble.hpp"
 #include "app/tool_config.hpp"
 #include "core/http_client.hpp"
 
@@ -125,21 +126,6 @@ void say_failures(AdminClient& client) {
         std::cerr << fmt::format(
             "graphhook: {}{}: {}\n", example.second,
             example.first > 1 ? fmt::format(" and {} more", example.first - 1) : "", cause
-        );
-    }
-}
-
-/// What holds a whole tenant up.
-void say_tenants(AdminClient& client) {
-    const auto status = client.call("GET", "/api/v1/status", nullptr);
-    if (!status) return;
-    for (const auto& tenant : status->at("tenants").as_array()) {
-        const std::string error(tenant.at("last_error").as_string());
-        if (error.empty()) continue;
-        const auto known = explained(error, {});
-        std::cerr << fmt::format(
-            "graphhook: tenant {}: {}\n", std::string_view(tenant.at("name").as_string()),
-            known ? fmt::format("{}. What to do: {}", known->cause, known->remedy) : error
         );
     }
 }

@@ -8,11 +8,13 @@
 #include "app/offline_plan.hpp"
 #include "app/output.hpp"
 #include "app/subscription_views.hpp"
+#include "app/tenant_trouble.hpp"
 #include "app/tool_config.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iostream>
 #include <utility>
 
@@ -20,6 +22,9 @@ namespace graphhook::app {
 namespace {
 
 namespace json = boost::json;
+
+/// A list from the store is whole without them.
+constexpr std::chrono::seconds kForAFewWords{2};
 
 RowFilter rows_of(const ListFilter& filter) {
     return {
@@ -137,6 +142,8 @@ ExitCode list_subscriptions(const CommandContext& context, const ListFilter& fil
         rows.rows
     );
     say_more(rows);
+    AdminClient client(opened->config->admin.socket, kForAFewWords);
+    say_tenants(client);
     return kDone;
 }
 
@@ -172,17 +179,17 @@ ExitCode show_subscription(const CommandContext& context, const std::string& nam
 ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete, bool all) {
     const auto config = load_for_tools(context.config_path);
     if (!config) return kRefused;
-    const auto answer = AdminClient(config->admin.socket)
-                            .call(
-                                "GET",
-                                fmt::format(
-                                    "/api/v1/plan?allow_delete={}&limit={}{}", allow_delete,
-                                    kMostSteps, all ? "&all=1" : ""
-                                ),
-                                nullptr
-                            );
+    AdminClient client(config->admin.socket);
+    const auto answer = client.call(
+        "GET",
+        fmt::format(
+            "/api/v1/plan?allow_delete={}&limit={}{}", allow_delete, kMostSteps, all ? "&all=1" : ""
+        ),
+        nullptr
+    );
     if (answer) {
         print_plan(context, answer->as_object());
+        say_tenants(client);
         return kDone;
     }
     if (answer.error().code != Errc::NotFound) return failed(answer.error());

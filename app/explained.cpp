@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <string>
+#include <utility>
 
 namespace graphhook::app {
 namespace {
@@ -35,6 +36,16 @@ subscriptions::Attempt attempt_of(const json::object& row) {
         attempt.operation = "delete";
     }
     return attempt;
+}
+
+/// What became of a template's element (its reason, if it is parked), and what Graph said.
+std::pair<std::string_view, std::string_view> without_verdict(std::string_view error) {
+    constexpr std::string_view kHeld = "declined for every element of the template: ";
+    if (error.starts_with(kHeld)) return {"", error.substr(kHeld.size())};
+    if (!error.starts_with("parked, ")) return {"", error};
+    const auto end = error.find(": ");
+    if (end == std::string_view::npos) return {"", error};
+    return {error.substr(0, end + 2), error.substr(end + 2)};
 }
 
 }  // namespace
@@ -89,8 +100,9 @@ void explain_rows(json::array& rows) {
     for (auto& row : rows) {
         auto& object = row.as_object();
         const auto error = text_of(object, "last_error");
-        const auto known = explained(error, attempt_of(object));
-        object["cause"] = known ? known->cause : error;
+        const auto [before, rest] = without_verdict(error);
+        const auto known = explained(rest, attempt_of(object));
+        object["cause"] = known ? std::string(before) + known->cause : error;
         object["remedy"] = known ? known->remedy : std::string();
     }
 }

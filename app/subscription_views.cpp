@@ -16,8 +16,8 @@ namespace json = boost::json;
 using subscriptions::SubscriptionStatus;
 using subscriptions::SweepStatus;
 
-constexpr std::array<std::string_view, 7> kWords{"create", "renew",      "replace", "adopt",
-                                                 "delete", "look after", "keep"};
+constexpr std::array<std::string_view, 8> kWords{"create", "renew",      "replace", "adopt",
+                                                 "delete", "look after", "wait",    "keep"};
 
 /// Takes the page out of what fits: `Row` pairs of a cursor and a pointer.
 template <class T>
@@ -243,7 +243,7 @@ std::string summary_line(const json::object& plan) {
     const auto& summary = plan.at("summary").as_object();
     for (const auto word : kWords) {
         const auto count = summary.at(word).to_number<std::uint64_t>();
-        if (word != "look after" || count > 0)
+        if ((word != "look after" && word != "wait") || count > 0)
             parts.push_back(fmt::format("{} to {}", count, word));
     }
     auto line = fmt::format("{}", fmt::join(parts, ", "));

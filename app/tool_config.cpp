@@ -23,7 +23,11 @@ std::optional<Config> load_for_tools(const std::string& path) {
 }
 
 ExitCode failed(const Error& error) {
-    std::cerr << "graphhook: " << to_string(error) << '\n';
+    // What serve answers is a sentence of its own.
+    const bool said =
+        !error.detail.empty() && (error.code == Errc::NotFound || error.code == Errc::Conflict ||
+                                  error.code == Errc::BadInput);
+    std::cerr << "graphhook: " << (said ? error.detail : to_string(error)) << '\n';
     switch (error.code) {
         case Errc::Corrupt:
         case Errc::Locked:

@@ -36,6 +36,7 @@ class Decider {
             else if (t_.entry == nullptr)
                 unwanted(record);
         }
+        if (t_.held_until > s_.now && !t_.under_way) hold();
         return std::move(decision_);
     }
 
@@ -46,6 +47,24 @@ class Decider {
     void keep(const Record& record, SystemTime due, std::string_view why) {
         decision_.todos.push_back({Action::Keep, record.record, {}, due, why});
         wake_at(due);
+    }
+    /// Later. Not `serves`: it only has to be got rid of.
+    void wait(const Record& record, bool serves, SystemTime due, std::string_view why) {
+        const Action action = serves ? Action::Wait : Action::Keep;
+        decision_.todos.push_back({action, record.record, {}, due, why});
+        wake_at(due);
+    }
+    void hold() {
+        for (Todo& todo : decision_.todos) {
+            if (todo.action != Action::Create && todo.action != Action::Retry &&
+                todo.action != Action::TryParked && todo.action != Action::Recreate)
+                continue;
+            todo.action = Action::Wait;
+            todo.at = t_.held_until;
+            todo.why =
+                "its template is held: Graph refuses all elements, one is tried now and then";
+            wake_at(t_.held_until);
+        }
     }
     void wake_at(SystemTime due) {
         if (!decision_.due || due < *decision_.due) decision_.due = due;
@@ -174,14 +193,21 @@ class Decider {
             add(Action::Retire, record, "its client state is lost, so it can not be created");
             return;
         }
+        if (serves && t_.under_way) {
+            add(Action::Retry, record, "under way");
+            return;
+        }
         if (s_.now < record.attempt_at) {
-            keep(record, record.attempt_at, record.last_error());
+            wait(record, serves, record.attempt_at, record.last_error());
             return;
         }
         if (!m.refused) {
             if (!s_.listed_at || *s_.listed_at < std::max(m.tried_at, record.attempt_at)) {
                 need_list("a create had no answer: it may have happened");
-                keep(record, std::max(s_.now + 1min, s_.list_not_before), "waits for Graph's list");
+                wait(
+                    record, serves, std::max(s_.now + 1min, s_.list_not_before),
+                    "waits for Graph's list"
+                );
                 return;
             }
             if (const auto matches = own_matches(record); !matches.empty()) {
@@ -286,7 +312,9 @@ class Decider {
             return;
         }
         if (redirect)
-            add(Action::Redirect, record, "our public URL is another one");
+            add(Action::Redirect, record,
+                is_elsewhere(record) ? "another receiver's, to be led to us"
+                                     : "our public URL is another one");
         else if (renew)
             add(Action::Renew, record, m.wants_renewal ? "asked for" : "its life ends");
         else

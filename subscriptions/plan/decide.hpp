@@ -36,6 +36,9 @@ struct TargetView {
     const Entry* entry = nullptr;           ///< nullptr: it is not wanted.
     const std::string* resource = nullptr;  ///< As wanted.
     std::span<const Record> records;
+    // For a plan that is shown:
+    bool under_way = false;   ///< What was decided of it is being done.
+    SystemTime held_until{};  ///< Until then its template is held, and nothing of it is created.
     /// What its times are spread by, so that the elements of a template are spread, too.
     [[nodiscard]] std::string spread() const;
 };
@@ -45,7 +48,7 @@ struct Todo {
     Action action = Action::Keep;
     std::int64_t record = 0;
     std::string graph_id;  ///< Where it is not the record's own.
-    SystemTime at;         ///< Keep: when; Learn, TakeOver: the expiry.
+    SystemTime at;         ///< Keep, Wait: when; Learn, TakeOver: the expiry.
     std::string_view why;  ///< Static, or the record's last error.
 };
 /// The `why` of what waits for its renewal.

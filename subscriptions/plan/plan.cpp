@@ -70,7 +70,7 @@ void Planner::add_step(const TargetView& target, const Todo& todo) {
         if (step.graph_id.empty()) step.graph_id = record->graph_id;
         if (rank_of(todo.action) == rank_of(Action::Renew)) urgency = record->expires_at;
     }
-    if (todo.action == Action::Keep)
+    if (todo.action == Action::Keep || todo.action == Action::Wait)
         step.due = todo.at;
     else
         step.expires_at = todo.at;

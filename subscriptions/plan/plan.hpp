@@ -19,6 +19,7 @@ namespace graphhook::subscriptions {
 /// What is to be done about one subscription.
 enum class Action : std::uint8_t {
     Keep,         ///< Nothing now; `due` says when.
+    Wait,         ///< Wanted and not there: it failed, and is tried again when `due`.
     List,         ///< Ask Graph for all: nothing may be created before it is known what is there.
     Create,       ///< A new record, its client state stored, then the request.
     Replace,      ///< As Create; the old one stays until the new one stands.
@@ -43,7 +44,7 @@ enum class Action : std::uint8_t {
 };
 std::string_view to_string(Action action) noexcept;
 /// In an operator's words: "create", "renew", "replace", "adopt", "delete", "list", "keep",
-/// "check", or "note" for what happens only here.
+/// "wait", "check", or "note" for what happens only here.
 std::string_view verb_of(Action action) noexcept;
 /// What is performed first, ascending.
 [[nodiscard]] int rank_of(Action action) noexcept;
@@ -55,7 +56,7 @@ struct Step {
     std::int64_t record = 0;  ///< 0: Create, Replace, TakeOver, List.
     std::string graph_id;
     SystemTime expires_at;  ///< Learn, TakeOver: what Graph says.
-    SystemTime due;         ///< Keep, HoldBack: when there is something to do.
+    SystemTime due;         ///< Keep, Wait, HoldBack: when there is something to do.
     std::string reason;     ///< For the operator.
 };
 
@@ -94,8 +95,8 @@ struct Situation {
 };
 
 struct Plan {
-    /// In the order in which to perform them; Keep and HoldBack last, and of Keep only the first
-    /// kKeepRows.
+    /// In the order in which to perform them; Wait, Keep and HoldBack last, and of Keep only the
+    /// first kKeepRows.
     std::vector<Step> steps;
     std::size_t kept = 0;  ///< All steps of Keep, shown or not.
     std::vector<Orphan> orphans;

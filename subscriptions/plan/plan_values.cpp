@@ -11,6 +11,8 @@ std::string_view to_string(Action action) noexcept {
     switch (action) {
         case Action::Keep:
             return "keep";
+        case Action::Wait:
+            return "wait";
         case Action::List:
             return "list";
         case Action::Create:
@@ -62,6 +64,8 @@ std::string_view verb_of(Action action) noexcept {
         case Action::Keep:
         case Action::HoldBack:
             return "keep";
+        case Action::Wait:
+            return "wait";
         case Action::List:
             return "list";
         case Action::Create:
@@ -125,6 +129,7 @@ int rank_of(Action action) noexcept {
         case Action::RetireReplaced:
         case Action::DeleteLeftover:
             return 8;
+        case Action::Wait:
         case Action::Keep:
             return 9;
         case Action::HoldBack:

@@ -13,11 +13,13 @@ using namespace std::chrono_literals;
 
 /// The store is in trouble: not everybody need find out again.
 constexpr auto kStorePause = 5s;
+/// After a create of which nobody knows what came of it.
+constexpr auto kSettle = 15s;
 /// Up to so many targets the gauges are brought up to date with every step.
 constexpr std::size_t kFew = 1'000;
 
 bool idle(Action action) {
-    return action == Action::Keep || action == Action::HoldBack;
+    return action == Action::Keep || action == Action::Wait || action == Action::HoldBack;
 }
 
 }  // namespace
@@ -59,6 +61,16 @@ bool Reconciler::apply_options(const SubscriptionsOptions& options) {
         const auto before = entries_.find(wanted.name);
         if (before != entries_.end() && before->second->same(*entry)) entry = before->second;
         entries.emplace(wanted.name, std::move(entry));
+    }
+    // What may be taken over is not in the lists from before it was wanted.
+    const bool take_over = std::ranges::any_of(entries, [this](const auto& entry) {
+        const auto before = entries_.find(entry.first);
+        return entry.second->taken_over &&
+               (before == entries_.end() || before->second != entry.second);
+    });
+    if (take_over) {
+        around_.listed_at.reset();
+        if (list_run_) list_run_->outdated = true;
     }
     reconcile_every_ = options.reconcile_every;
     list_every_ = options.list_every;
@@ -168,12 +180,16 @@ bool Reconciler::load() {
         log().error("{}: tenant={}", tenant_error_, tenant_);
         return false;
     }
-    for (const Stored& record : *records) {
+    for (Stored& record : *records) {
         if (record.tenant != tenant_) continue;
         const auto entry = entries_.find(record.name);
         const TextPtr name =
             entry != entries_.end() ? entry->second->name : interner_.text(record.name);
         Target& target = targets_.get(name, record.element);
+        // Whatever was wrong may be mended: a restart is what an operator tries. Not at once, as
+        // Graph may still be at a create of before.
+        if (record.state == SubscriptionState::Creating)
+            record.attempt_at = std::min<SystemTime>(record.attempt_at, around_.now + kSettle);
         if (record.sync != store::Sync::None) target.announced = true;
         set_record(target, record);
     }
@@ -358,6 +374,8 @@ void Reconciler::let_go(Target& target) {
 }
 
 Reconciler::Family& Reconciler::family(const Target& target) {
+    // Names hold no slash. What becomes of the collection's own says nothing of its elements.
+    if (target.element == kCollection) return families_[*target.name + "/*"];
     return families_[*target.name];
 }
 

@@ -125,7 +125,7 @@ class Reconciler {
         bool probes = false;   ///< The one try of a template that is held.
         std::uint32_t epoch = 0;
     };
-    /// What is known of all targets of one name.
+    /// What is known of all targets of one name; of a collection's own, apart.
     struct Family {
         std::size_t active = 0, parked = 0;
         std::uint32_t refusals = 0;  ///< In a row, with `code`.
@@ -145,6 +145,7 @@ class Reconciler {
         std::set<std::string> urls;             ///< Ours, now and of creates without an answer.
         std::set<std::string> resources;        ///< Of what may be taken over, comparable.
         bool under_way = false;
+        bool outdated = false;  ///< Something may be taken over that it did not look for.
     };
 
     // --- reconciler.cpp: options and steps; the lock is held
@@ -161,6 +162,8 @@ class Reconciler {
     void set_record(Target& target, const Stored& record);
     void erase_record(Target& target, std::int64_t number);
     void count(const Target& target, const Record& record, std::ptrdiff_t by);
+    /// As a plan that is shown sees it.
+    TargetView shown(const Target& target) const;
     Family& family(const Target& target);
 
     // --- reconciler_start.cpp: what begins now; the lock is held

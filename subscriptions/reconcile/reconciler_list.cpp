@@ -91,6 +91,11 @@ void Reconciler::read_page(const ListPage& page) {
 }
 
 void Reconciler::end_list() {
+    if (list_run_->outdated) {
+        list_run_.reset();
+        list_needed_ = true;
+        return;
+    }
     strangers_.end_list(list_run_->number);
     around_.listed_at = list_run_->began;
     around_.list_number = list_run_->number;

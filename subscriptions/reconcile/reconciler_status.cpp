@@ -13,6 +13,9 @@ namespace {
 using store::SubscriptionState;
 using namespace std::chrono_literals;
 
+/// What is tried again within this is worth waiting for.
+constexpr auto kShortly = 30s;
+
 std::optional<SystemTime> if_set(SystemTime at) {
     if (at == SystemTime{}) return std::nullopt;
     return at;
@@ -101,14 +104,17 @@ void Reconciler::credential_mended() {
 void Reconciler::apply(std::size_t allow_delete) {
     const std::lock_guard lock(mutex_);
     around_.now = parts_.clock.system_now();
+    refused_until_ = {};
     allow_delete_ = allow_delete;
     brake_dirty_ = true;
     list_wanted_ = true;
     for (auto& [name, family] : families_) family.held_until = {};
     targets_.each([](Target& target) {
         for (Record& record : target.records) {
+            const Memory& m = record.memory;
+            const bool answered = m.tried_at != SystemTime{} && !m.was_uncertain;
             const bool known_end =
-                record.state != SubscriptionState::Creating || record.memory.refused;
+                record.state != SubscriptionState::Creating || m.refused || answered;
             if (known_end) record.attempt_at = {};
         }
     });
@@ -118,6 +124,7 @@ void Reconciler::apply(std::size_t allow_delete) {
 Result<std::monostate> Reconciler::renew(const std::string& name) {
     const std::lock_guard lock(mutex_);
     around_.now = parts_.clock.system_now();
+    refused_until_ = {};
     std::vector<Target*> found;
     targets_.each_of(name, [&](Target& target) {
         for (Record& record : target.records) {
@@ -160,6 +167,16 @@ Result<std::monostate> Reconciler::remove(const std::string& name_or_id) {
     return std::monostate{};
 }
 
+TargetView Reconciler::shown(const Target& target) const {
+    TargetView view = target.view();
+    view.under_way = target.place == Target::Place::UnderWay;
+    if (target.subscribes() && target.entry->is_template) {
+        const auto found = families_.find(*target.name);
+        if (found != families_.end()) view.held_until = found->second.held_until;
+    }
+    return view;
+}
+
 Plan Reconciler::preview(std::size_t allow_delete) const {
     const std::lock_guard lock(mutex_);
     return preview_locked(allow_delete);
@@ -169,7 +186,7 @@ Plan Reconciler::preview_locked(std::size_t allow_delete) const {
     Surroundings around = around_;
     around.now = parts_.clock.system_now();
     Planner planner(around, std::max(allow_delete, allow_delete_));
-    targets_.each([&](const Target& target) { planner.add(target.view(), target.approved); });
+    targets_.each([&](const Target& target) { planner.add(shown(target), target.approved); });
     return planner.finish();
 }
 
@@ -180,7 +197,7 @@ Reconciler::Progress Reconciler::progress() const {
     Surroundings around = around_;
     around.now = parts_.clock.system_now();
     targets_.each([&](const Target& target) {
-        const TargetView view = target.view();
+        const TargetView view = shown(target);
         const Decision decision = decide(view, around);
         bool due = false;
         for (const Todo& todo : decision.todos) {
@@ -194,6 +211,8 @@ Reconciler::Progress Reconciler::progress() const {
                 kind = WorkAhead::Kind::Renew;
             else if (verb == "delete")
                 kind = WorkAhead::Kind::Delete;
+            else if (verb == "wait" && todo.at <= around.now + kShortly)
+                kind = WorkAhead::Kind::Create;
             else
                 continue;
             due = true;

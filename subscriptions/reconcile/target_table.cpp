@@ -38,6 +38,7 @@ Lane lane_of(Action action) noexcept {
         case Action::DeleteLeftover:
             return Lane::Delete;
         case Action::Keep:
+        case Action::Wait:
         case Action::List:
         case Action::TakeOver:
         case Action::Learn:

@@ -92,6 +92,19 @@ TEST(SubscriptionViewsTest, APlanInShortCountsWhatAnOperatorKnowsByName) {
     EXPECT_EQ(plan_view({{"contoso", plan}}, false, 3).at("more").to_number<int>(), 5);
 }
 
+TEST(SubscriptionViewsTest, WhatIsNotThereAndTriedLaterIsShownAndNotSaidToBeKept) {
+    subscriptions::Plan plan;
+    plan.steps = {step(Action::Wait), step(Action::Keep)};
+    plan.kept = 1;
+    const auto view = plan_view({{"contoso", plan}}, false, 100);
+    EXPECT_EQ(
+        summary_line(view),
+        "0 to create, 0 to renew, 0 to replace, 0 to adopt, 0 to delete, 1 to wait, 1 to keep"
+    );
+    ASSERT_EQ(view.at("steps").as_array().size(), 1U);
+    EXPECT_EQ(view.at("steps").as_array()[0].at("verb").as_string(), "wait");
+}
+
 TEST(SubscriptionViewsTest, AnEstimateIsInWordsThatOneCanPlanWith) {
     EXPECT_EQ(estimate_text(2s), "at once");
     EXPECT_EQ(estimate_text(40s), "about 40 seconds");
@@ -114,6 +127,7 @@ TEST(ApplyWatchTest, IsDoneWhenNothingIsLeftTwiceInARow) {
     using Verdict = ApplyWatch::Verdict;
     ApplyWatch watch;
     EXPECT_EQ(watch.take(progress(0), 0s), Verdict::GoesOn);
+    EXPECT_EQ(watch.text(), "nothing to do now");
     EXPECT_EQ(watch.take(progress(40), 1s), Verdict::GoesOn);
     EXPECT_EQ(watch.take(progress(10, 2), 2s), Verdict::GoesOn);
     EXPECT_EQ(watch.done(), 30U);

@@ -222,7 +222,7 @@ TEST_F(PlanTest, AnUnansweredCreateWaitsForANewerList) {
     auto& r = creating("inbox");
     s_.memory[r.record].tried_at = kNow - 1min;
     s_.listing->taken_at = kNow - 2min;
-    EXPECT_THAT(lines(), ElementsAre("list ", "keep inbox"));
+    EXPECT_THAT(lines(), ElementsAre("list ", "wait inbox"));
     s_.listing->taken_at = kNow - 30s;
     EXPECT_THAT(lines(), ElementsAre("retry inbox"));
     s_.listing->subscriptions = {at_graph("new", kNow + 10'000min)};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 
 namespace graphhook::subscriptions {
 namespace {
@@ -71,6 +72,19 @@ TEST_F(ReconcileAdoptionTest, AnotherReceiversIsTakenOverAndNotCreatedBesideIt) 
     const auto record = table_.only("inbox", SubscriptionState::Active);
     EXPECT_EQ(record.notification_url, test::kUrl);
     EXPECT_GT(record.expires_at, theirs_.expires_at);
+    EXPECT_THAT(graph_.ids(), ElementsAre("theirs"));
+}
+
+TEST_F(ReconcileAdoptionTest, WhatIsToBeTakenOverFromNowOnIsLookedForInANewList) {
+    const auto wanted = std::exchange(options_.wanted, {});
+    start();
+    run_for(1min);
+    graph_.plant("theirs", theirs_, "their-secret");
+    options_.wanted = wanted;
+    EXPECT_TRUE((*bench_)->set_options(options_));
+    run_for(1min);
+    EXPECT_THAT(graph_.calls("list"), SizeIs(2));
+    EXPECT_THAT(graph_.calls("create"), IsEmpty());
     EXPECT_THAT(graph_.ids(), ElementsAre("theirs"));
 }
 

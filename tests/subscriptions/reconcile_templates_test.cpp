@@ -200,9 +200,28 @@ TEST_F(ReconcileTemplatesTest, WhatIsDeclinedForAllHoldsTheTemplateAndASuccessEn
     EXPECT_EQ(std::set<std::string>(tried.begin(), tried.end()).size(), tried.size())
         << "a different one each time";
     EXPECT_THAT(parked(), IsEmpty()) << "it is no fault of theirs";
+    EXPECT_EQ((*bench_)->progress().to_do, 0u) << "a plan promises nothing that is held";
+    const auto plan = (*bench_)->preview(0);
+    const auto waiting = std::ranges::count(plan.steps, Action::Wait, &Step::action);
+    EXPECT_EQ(waiting, 100) << "and says so";
     graph_.fault = nullptr;
     run_for(2h);
     EXPECT_THAT(standing(), SizeIs(100));
+}
+
+TEST_F(ReconcileTemplatesTest, ThatTheCollectionCanBeSubscribedSaysNothingOfItsElements) {
+    graph_.fault = [](const std::string& call) -> std::optional<GraphError> {
+        if (!call.starts_with("create users/")) return std::nullopt;
+        return GraphError{.next = Next::Refused, .status = 403, .code = "ExtensionError"};
+    };
+    run_for(1min);
+    ASSERT_THAT(table_.all("everyones"), SizeIs(1)) << "that of the collection";
+    std::vector<std::string> ids;
+    for (int i = 0; i < 100; ++i) ids.push_back("u" + std::to_string(100 + i));
+    expand(ids);
+    run_for(10min);
+    EXPECT_THAT(parked(), IsEmpty());
+    EXPECT_LE(creates().size(), 20u);
 }
 
 TEST_F(ReconcileTemplatesTest, TenThousandJoinersDoNotDelayARenewal) {
