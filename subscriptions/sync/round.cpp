@@ -37,6 +37,12 @@ Halt not_stored(Error error) {
     return halt;
 }
 
+bool has_id(const json::value& element) {
+    const auto* object = element.if_object();
+    const auto* id = object == nullptr ? nullptr : object->if_contains("id");
+    return id != nullptr && (id->is_number() || (id->is_string() && !id->get_string().empty()));
+}
+
 /// A call that Quota counts while it lasts.
 class Counted {
   public:
@@ -237,6 +243,14 @@ Round::Step Round::ask(const std::string& target, DataPage& page) {
                                                                                     : "delta");
     auto got = parts_.data.page(what, stop_);
     if (!got) return failed(got.error());
+    if (!std::ranges::all_of(got->value, has_id)) {
+        // The link behind it would lead past what it was about.
+        GraphError error;
+        error.next = Next::Garbled;
+        error.message = "a page with an element without an id";
+        error.request_id = got->request_id;
+        return failed(std::move(error));
+    }
     ++pages_;
     page = std::move(*got);
     return std::nullopt;

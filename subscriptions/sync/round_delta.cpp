@@ -25,11 +25,12 @@ constexpr auto kSlide = 7 * 24h;
 /// Ids that are remembered as being somewhere, in one round; what is removed beyond is handed over.
 constexpr std::size_t kMostLive = 200'000;
 
-Halt garbled(std::string message) {
+Halt garbled(std::string message, std::string request_id) {
     Halt halt;
     halt.kind = Halt::Kind::Failed;
     halt.error.next = Next::Garbled;
     halt.error.message = std::move(message);
+    halt.error.request_id = std::move(request_id);
     return halt;
 }
 
@@ -99,7 +100,7 @@ Round::Step Round::delta_page(
     const DeltaPart& part, const Place& place, DataPage page, SystemTime sent
 ) {
     if (page.next_link.empty() && page.delta_link.empty())
-        return garbled("a last page of a delta query without a deltaLink");
+        return garbled("a last page of a delta query without a deltaLink", page.request_id);
     store::SyncChange change;
     if (part.folders) {
         take_folders(page.value, change);

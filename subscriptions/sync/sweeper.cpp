@@ -136,6 +136,10 @@ Result<std::monostate> Sweeper::Impl::want(const TargetPtr& target, std::string_
             return std::monostate{};
         if (begun) at = std::max(at, target->began + 1us);
     }
+    if (reason == "operator") {
+        const std::lock_guard lock(mutex);
+        refused_until = {};
+    }
     return commit(
         target,
         [&](store::SyncState& state) {

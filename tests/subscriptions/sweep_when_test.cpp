@@ -147,6 +147,33 @@ TEST_F(DriveTest, ThrottlingIsObeyedToTheSecond) {
     EXPECT_EQ(rig.table.links("d")[""], kGraph + "d2");
 }
 
+TEST_F(DriveTest, APageThatCanNotBeUnderstoodMovesNothing) {
+    auto page = last(R"({"id":"x","file":{}},{"name":"nameless"})", kGraph + "d2");
+    page.request_id = "r-7";
+    rig.data.instead(kGraph + "d1", page);
+    ASSERT_TRUE(rig.sweeper().want(key, "missed"));
+    rig.once();
+    EXPECT_THAT(rig.status("d").last_error, HasSubstr("an element without an id (request-id r-7)"));
+    EXPECT_EQ(rig.table.links("d")[""], kGraph + "d1");
+}
+
+TEST_F(DriveTest, ARefusedCredentialHoldsSweepsUntilItIsMendedOrAnOperatorAsks) {
+    rig.data.instead(kGraph + "d1", error(Next::Credentials, 401));
+    ASSERT_TRUE(rig.sweeper().want(key, "missed"));
+    rig.once();
+    rig.once();
+    EXPECT_THAT(rig.data.calls(), SizeIs(1));
+    rig.data.instead(kGraph + "d1", error(Next::Credentials, 401));
+    rig.sweeper().credential_mended();
+    rig.once();
+    EXPECT_THAT(rig.data.calls(), SizeIs(2));
+    rig.once();
+    EXPECT_THAT(rig.data.calls(), SizeIs(2));
+    ASSERT_TRUE(rig.sweeper().want(key, "operator"));
+    rig.once();
+    EXPECT_THAT(rig.data.calls(), SizeIs(3));
+}
+
 TEST_F(DriveTest, AFailingTargetWaitsByItself) {
     rig.data.on(drive("e"), last("", kGraph + "e1"));
     rig.data.on(kGraph + "e1", last("", kGraph + "e1"));
