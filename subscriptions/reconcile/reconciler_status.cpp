@@ -203,7 +203,8 @@ Reconciler::Progress Reconciler::progress() const {
         for (const Todo& todo : decision.todos) {
             WorkAhead::Kind kind{};
             const std::string_view verb = verb_of(todo.action);
-            if (verb == "create")
+            const bool soon = verb == "wait" && todo.at <= around.now + kShortly;
+            if (verb == "create" || soon)
                 kind = WorkAhead::Kind::Create;
             else if (verb == "replace")
                 kind = WorkAhead::Kind::Replace;
@@ -211,8 +212,6 @@ Reconciler::Progress Reconciler::progress() const {
                 kind = WorkAhead::Kind::Renew;
             else if (verb == "delete")
                 kind = WorkAhead::Kind::Delete;
-            else if (verb == "wait" && todo.at <= around.now + kShortly)
-                kind = WorkAhead::Kind::Create;
             else
                 continue;
             due = true;
