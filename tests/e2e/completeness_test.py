@@ -223,10 +223,10 @@ class Tests(E2eTest):
         self.begin()
         self.finish([self.emulator.change(20, "created", kind="message")])
         self.silently(2000, "created", MESSAGES)
-        # A tenth of a second for each page, so that the kills come in between.
-        self.emulator.fault("slow", count=0, delayMilliseconds=6000, path="delta")
+        # So long for each page that the kills come in between.
+        self.emulator.fault("slow", count=0, delayMilliseconds=150, path="delta")
         self.service.cli("subscriptions", "sweep", "it")
-        for part in (1, 500, 1200, 1700):
+        for part in (1, 500, 1000, 1400):
             stack.wait_until(lambda least=part: len(self.of_source("sweep")) >= least, 60, f"{part} found",
                              self.service.check_running)
             self.service.kill()
