@@ -79,6 +79,8 @@ GraphResult<HttpResponse> GraphClient::send(
         if (!token) {
             GraphError error = token.error();
             error.no_token = true;
+            // An answer of the identity platform that is none is trouble of its own.
+            if (error.next == Next::Garbled) error.next = Next::RetryLater;
             return error;
         }
         request.bearer = *token;

@@ -382,6 +382,8 @@ TEST_F(GraphClientTest, WithoutATokenEveryRequestOfTheTenantWaits) {
     ASSERT_FALSE(reply);
     EXPECT_TRUE(is_tenant_wide(reply.error()));
     EXPECT_FALSE(reply.error().uncertain);
+    tokens_.trouble = GraphError{.next = Next::Garbled, .status = 200, .message = "a page"};
+    EXPECT_TRUE(is_tenant_wide(client_.create(request(), {}).error()));
     tokens_.trouble.reset();
     say({.status = 503, .body = "{}"});
     const auto graphs_own = client_.create(request(), {});
