@@ -57,7 +57,7 @@ Result<Started> read_start(HttpResponse& response) {
     boost::system::error_code bad;
     const json::value document = json::parse(response.body, bad);
     wipe(response.body);
-    const Error garbled = fail(Errc::Refused, "the identity platform's answer is not one");
+    Error garbled = fail(Errc::Refused, "the identity platform's answer is not one");
     if (bad || !document.is_object()) return garbled;
     const json::object& object = document.get_object();
     Started started;
@@ -157,7 +157,7 @@ Result<LoginDone> finish(
 
 Result<LoginDone> login(
     const Tenant& tenant, HttpClient& http, Clock& clock, const LoginCallbacks& callbacks,
-    std::stop_token stop
+    const std::stop_token& stop
 ) {
     const auto* const user = std::get_if<SignedInUser>(&tenant.credential);
     if (user == nullptr || user->token_file.empty()) {

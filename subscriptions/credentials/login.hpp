@@ -38,7 +38,7 @@ struct LoginDone {
 /// Errc::Aborted: `stop`, or `wait` said so. Errc::Unreachable.
 [[nodiscard]] Result<LoginDone> login(
     const Tenant& tenant, HttpClient& http, Clock& clock, const LoginCallbacks& callbacks,
-    std::stop_token stop
+    const std::stop_token& stop
 );
 
 }  // namespace graphhook::subscriptions

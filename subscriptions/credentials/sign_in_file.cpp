@@ -136,7 +136,7 @@ Result<std::monostate> store_sign_in(const std::string& path, const SignIn& sign
         wipe(text);
     }
     if (!written || ::rename(beside.c_str(), path.c_str()) != 0) {
-        const Error error = failed(beside, "writing");
+        Error error = failed(beside, "writing");
         (void)::unlink(beside.c_str());
         return error;
     }
@@ -147,7 +147,8 @@ Result<std::monostate> store_sign_in(const std::string& path, const SignIn& sign
 }
 
 Result<SignInLock> SignInLock::take(
-    const std::string& path, const Wait& wait, std::stop_token stop, std::chrono::milliseconds most
+    const std::string& path, const Wait& wait, const std::stop_token& stop,
+    std::chrono::milliseconds most
 ) {
     const std::string name = path + ".lock";
     const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -35,7 +35,7 @@ class SignInLock {
     /// Waits for up to `most`. Errc::Locked: another holds it all that time; Errc::Aborted;
     /// Errc::Failed: the folder cannot be written to.
     [[nodiscard]] static Result<SignInLock> take(
-        const std::string& path, const Wait& wait, std::stop_token stop,
+        const std::string& path, const Wait& wait, const std::stop_token& stop,
         std::chrono::milliseconds most = std::chrono::seconds(60)
     );
     SignInLock(SignInLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}

@@ -47,7 +47,7 @@ TokenSlot::Token token_of(FreshToken fresh, SystemTime now) {
 
 }  // namespace
 
-bool really_wait(std::chrono::milliseconds how_long, std::stop_token stop) {
+bool really_wait(std::chrono::milliseconds how_long, const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any never;
     std::unique_lock lock(mutex);

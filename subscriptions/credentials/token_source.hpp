@@ -22,7 +22,7 @@ using RandomHex = std::function<std::string(std::size_t)>;
 /// Waits that long; false: `stop` was asked for meanwhile.
 using Wait = std::function<bool(std::chrono::milliseconds, std::stop_token)>;
 /// Waits on the wall.
-[[nodiscard]] bool really_wait(std::chrono::milliseconds how_long, std::stop_token stop);
+[[nodiscard]] bool really_wait(std::chrono::milliseconds how_long, const std::stop_token& stop);
 
 /// Mended: it was refused, and its files are others now, so that asking again is worth while.
 enum class CredentialState : std::uint8_t { Fine, Refused, Mended };
