@@ -10,7 +10,6 @@
 
 namespace graphhook::subscriptions {
 
-using store::SubscriptionState;
 using namespace std::chrono_literals;
 
 bool Reconciler::save(Job& job) {
