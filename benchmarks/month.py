@@ -106,12 +106,12 @@ class Month:
         with open(self.config_file, "w", encoding="utf-8") as file:
             json.dump(config, file, indent=2)
 
-    def serve(self, until):
+    def serve(self, until, *more):
         """A process that lives until then, by the shared clock, and its last words."""
         done = subprocess.run(
             [os.path.join(self.bin, "graphhook-month"), "serve", "--clock", self.clock_file, "--config",
              self.config_file, "--graph", self.graph, "--until", str(int(until)), "--metrics",
-             os.path.join(self.folder, "metrics"), "--log", self.log],
+             os.path.join(self.folder, "metrics"), "--log", self.log, *more],
             capture_output=True, text=True, check=False, timeout=3_600,
         )
         if done.stderr:
@@ -150,7 +150,8 @@ class Month:
                 outage = START + day * DAY + OUTAGE_FROM
                 stops = [outage, outage + OUTAGE_SECONDS, outage + OUTAGE_SECONDS + 900, *stops]
             for number, stop in enumerate(stops):
-                words = self.serve(stop)
+                # After the outage it is measured how long they take to be back.
+                words = self.serve(stop, *(["--fine", "yes"] if day == OUTAGE_DAY and number == 2 else []))
                 for key in ("peak_rss_kib", "plan_ms", "load_ms"):
                     # Of the first process there is no store to plan from.
                     if day > 0 or key == "peak_rss_kib":
