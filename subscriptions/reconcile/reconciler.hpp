@@ -264,7 +264,7 @@ class Reconciler {
 
     SystemTime blocked_until_;
     SystemTime refused_until_;  ///< Blocked as well: the credential is refused.
-    std::uint32_t epoch_ = 0;  ///< Of blocks: what began before one says nothing new.
+    std::uint32_t epoch_ = 0;   ///< Of blocks: what began before one says nothing new.
     std::uint32_t tenant_failures_ = 0, credential_failures_ = 0;
     std::string tenant_error_;
     std::set<std::string> shown_;  ///< Names with gauges.
