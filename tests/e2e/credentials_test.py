@@ -12,6 +12,8 @@ from harness import E2eTest, stack
 
 APP = stack.CLIENT_ID
 ISSUER, SUBJECT = "https://issuer.example", "system:serviceaccount:hooks:graphhook"
+# Microsoft's tenant of all personal accounts.
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"
 MESSAGES = f"users/{stack.USER_ID}/messages"
 ANN = "ann@contoso.com"
 
@@ -39,7 +41,8 @@ def read(path):
 
 
 class Tests(E2eTest):
-    def begin(self, credential, *emulator_options, resource=MESSAGES, env=None, sync="off", names=("it",), **tenant):
+    def begin(self, credential, *emulator_options, resource=MESSAGES, env=None, sync="off", names=("it",),
+              changes=("created", "updated", "deleted"), **tenant):
         if self.emulator.process is None:
             self.emulator.start("--time-scale", "60", *emulator_options)
         self.service.configure(self.emulator.cloud, self.emulator.certificates, subscriptions={},
@@ -48,7 +51,7 @@ class Tests(E2eTest):
         for name in names:
             self.service.config["subscriptions"][name] = {
                 "tenant": "contoso", "resource": resource.replace("NAME", name), "handlers": ["audit"],
-                "changes": ["created", "updated", "deleted"], "sync": sync,
+                "changes": list(changes), "sync": sync,
             }
         self.service.write_config()
         self.service.start(env=env)
@@ -304,6 +307,27 @@ class Tests(E2eTest):
         self.sweep()
         found = self.lines()[before:]
         self.assertEqual([line["source"] for _, line in found], ["sweep"] * 3)
+        self.service.config["subscriptions"] = {}
+        self.reload()
+        stack.wait_until(lambda: not self.emulator.subscriptions(), 30, "deleted")
+
+    def test_a_personal_onedrive_its_whole_life(self):
+        self.emulator.start("--time-scale", "60", "--device-code-interval", "0s")
+        self.user("me/drive/root", ["Files.Read"], sync="delta", changes=["updated"], tenant_id=PERSONAL)
+        self.sign_in()
+        subscription = self.wait_active(1)[0]
+        self.wait_baseline()
+        self.emulator.wait_job(self.emulator.change(2, "created", subscription=subscription["id"]))
+        stack.wait_until(lambda: len(self.lines()) >= 2, 30, lambda: f"two items: {self.sweeps()}")
+        self.service.cli("subscriptions", "renew", "it")
+        self.wait_metric("graphhook_renewals_total", 1, outcome="renewed")
+        self.assertEqual(self.emulator.subscriptions()[0]["id"], subscription["id"])
+        self.emulator.fault("lose", count=3)
+        self.emulator.wait_job(self.emulator.change(3, "created", subscription=subscription["id"]))
+        self.sweep()
+        lines = [line for _, line in self.lines()]
+        self.assertEqual(len({line["resource"] for line in lines}), 5, lines)
+        self.assertEqual({(line["kind"], line["source"]) for line in lines}, {("drive", "sweep")})
         self.service.config["subscriptions"] = {}
         self.reload()
         stack.wait_until(lambda: not self.emulator.subscriptions(), 30, "deleted")
