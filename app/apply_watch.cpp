@@ -1,6 +1,7 @@
 #include "app/apply_watch.hpp"
 
 #include "app/subscription_views.hpp"
+#include "subscriptions/plan/estimate.hpp"
 
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
@@ -47,7 +48,7 @@ std::string ApplyWatch::text() const {
     if (failing_ > 0) text += fmt::format(", {} failing", failing_);
     if (parked_ > 0) text += fmt::format(", {} parked", parked_);
     if (expanding_) text += ", a collection is being read";
-    if (left_ > 0) text += fmt::format(", {}", estimate_text(estimate_));
+    if (left_ > 0) text += fmt::format(", {}", subscriptions::about(estimate_));
     return text;
 }
 

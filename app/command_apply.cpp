@@ -10,6 +10,7 @@
 #include "app/tenant_trouble.hpp"
 #include "app/tool_config.hpp"
 #include "core/http_client.hpp"
+#include "subscriptions/plan/estimate.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -189,7 +190,7 @@ ExitCode apply_subscriptions(const CommandContext& context, std::uint64_t allow_
     if (!plan) return failed(plan.error());
     if (context.output == OutputFormat::Table) {
         const std::chrono::seconds estimate(plan->at("estimate_seconds").to_number<std::int64_t>());
-        std::cout << summary_line(plan->as_object()) << "\ntakes " << estimate_text(estimate)
+        std::cout << summary_line(plan->as_object()) << "\ntakes " << subscriptions::about(estimate)
                   << std::endl;
     }
     const auto applied =

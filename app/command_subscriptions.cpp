@@ -10,6 +10,7 @@
 #include "app/subscription_views.hpp"
 #include "app/tenant_trouble.hpp"
 #include "app/tool_config.hpp"
+#include "subscriptions/plan/estimate.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -80,7 +81,7 @@ void print_plan(const CommandContext& context, const json::object& plan) {
     std::cout << summary_line(plan) << '\n';
     if (const auto* estimate = plan.if_contains("estimate_seconds"); estimate != nullptr) {
         std::cout << "takes "
-                  << estimate_text(std::chrono::seconds(estimate->to_number<std::int64_t>()))
+                  << subscriptions::about(std::chrono::seconds(estimate->to_number<std::int64_t>()))
                   << '\n';
     }
     const auto& steps = plan.at("steps").as_array();

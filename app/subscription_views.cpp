@@ -254,12 +254,4 @@ std::string summary_line(const json::object& plan) {
     return line;
 }
 
-std::string estimate_text(std::chrono::seconds estimate) {
-    const auto seconds = estimate.count();
-    if (seconds < 5) return "at once";
-    if (seconds < 90) return fmt::format("about {} seconds", seconds);
-    if (seconds < 90 * 60) return fmt::format("about {} minutes", (seconds + 30) / 60);
-    return fmt::format("about {:.1f} hours", static_cast<double>(seconds) / 3'600);
-}
-
 }  // namespace graphhook::app

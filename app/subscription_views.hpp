@@ -70,7 +70,4 @@ std::string_view summary_word(subscriptions::Action action) noexcept;
 /// "12 to create, 3 to renew, 99985 to keep; 2 removals held back; 1 orphan", from a plan's view.
 std::string summary_line(const boost::json::object& plan);
 
-/// "about 3 minutes"; "at once" below five seconds.
-std::string estimate_text(std::chrono::seconds estimate);
-
 }  // namespace graphhook::app

@@ -1,4 +1,5 @@
 // Reading Graph's resource paths: one spelling for all, and which kind of the catalog they name.
+#include "core/text.hpp"
 #include "subscriptions/catalog/catalog.hpp"
 
 #include <algorithm>
@@ -7,14 +8,6 @@
 
 namespace graphhook::subscriptions {
 namespace {
-
-std::string lower(std::string_view text) {
-    std::string low(text);
-    std::ranges::transform(low, low.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
-    return low;
-}
 
 /// The path of `resource` in one spelling, and its query options with their '?'.
 struct Parts {
@@ -43,7 +36,7 @@ std::vector<std::string_view> cut(std::string_view path) {
 }
 
 Parts take_apart(std::string_view resource) {
-    std::string text = lower(resource);
+    std::string text = lowered(resource);
     std::string_view rest = text;
     while (!rest.empty() && std::isspace(static_cast<unsigned char>(rest.front())) != 0)
         rest.remove_prefix(1);
@@ -118,11 +111,7 @@ std::optional<std::size_t> best_fit(
 }  // namespace
 
 std::uint8_t change_bit(std::string_view text) noexcept {
-    const auto is = [text](std::string_view word) {
-        return std::ranges::equal(text, word, [](unsigned char a, unsigned char b) {
-            return std::tolower(a) == b;
-        });
-    };
+    const auto is = [text](std::string_view word) { return same_letters(text, word); };
     if (is("created")) return kCreated;
     if (is("updated")) return kUpdated;
     if (is("deleted")) return kDeleted;
@@ -169,7 +158,7 @@ bool same_changes(std::string_view a, std::string_view b) {
         std::vector<std::string> result;
         while (true) {
             const auto comma = list.find(',');
-            std::string word = lower(list.substr(0, comma));
+            std::string word = lowered(list.substr(0, comma));
             std::erase_if(word, [](unsigned char c) { return std::isspace(c) != 0; });
             if (!word.empty()) result.push_back(std::move(word));
             if (comma == std::string_view::npos) break;

@@ -52,18 +52,6 @@ std::optional<SystemTime> latest_end(
     return latest;
 }
 
-/// Bytes that Graph gives as base64, or (on some of its pages) as hex.
-std::string thumbprint_text(std::string_view identifier) {
-    const bool hex = identifier.size() == 40 && std::ranges::all_of(identifier, [](char c) {
-                         return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f');
-                     });
-    if (hex) return lowered(identifier);
-    std::string text;
-    for (const char byte : from_base64(identifier).value_or(""))
-        text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    return text;
-}
-
 void add_names(const json::value& names, std::vector<std::string>& all) {
     const auto add = [&all](std::string_view name) {
         if (!name.empty()) all.push_back(for_log(name, 100));
@@ -100,7 +88,7 @@ GraphResult<std::optional<CredentialExpiry>> credential_expiry(
     if (secret == nullptr) return std::optional<CredentialExpiry>();
     const auto application = data.object(
         {.target = fmt::format(
-             "applications(appId='{}')?$select=passwordCredentials,keyCredentials",
+             "applications(appId='{}')?$select=passwordCredentials",
              percent_encode(tenant.client_id)
          ),
          .operation = "read"},
@@ -117,15 +105,6 @@ std::optional<SystemTime> secret_expiry(const json::object& application, const S
     if (begin.size() < 3) return std::nullopt;
     return latest_end(application, "passwordCredentials", [begin](const json::object& one) {
         return text_of(one, "hint") == begin;
-    });
-}
-
-std::optional<SystemTime> certificate_expiry(
-    const json::object& application, std::string_view thumbprint
-) {
-    const std::string wanted = lowered(thumbprint);
-    return latest_end(application, "keyCredentials", [&wanted](const json::object& one) {
-        return !wanted.empty() && thumbprint_text(text_of(one, "customKeyIdentifier")) == wanted;
     });
 }
 
@@ -151,12 +130,6 @@ GrantedPermissions granted_permissions(const Secret& token) {
         add_names(*roles, granted.names);
     std::ranges::sort(granted.names);
     return granted;
-}
-
-std::string_view federated_audience(const Cloud& cloud) noexcept {
-    if (cloud.login.ends_with(".us")) return "api://AzureADTokenExchangeUSGov";
-    if (cloud.login.ends_with(".cn")) return "api://AzureADTokenExchangeChina";
-    return "api://AzureADTokenExchange";
 }
 
 }  // namespace graphhook::subscriptions

@@ -39,12 +39,6 @@ struct CredentialExpiry {
 [[nodiscard]] std::optional<SystemTime> secret_expiry(
     const boost::json::object& application, const Secret& secret
 );
-/// The end of the certificate with that thumbprint (hex) among its keyCredentials. Nothing: it is
-/// not registered there. Pure.
-[[nodiscard]] std::optional<SystemTime> certificate_expiry(
-    const boost::json::object& application, std::string_view thumbprint
-);
-
 /// What a token says it permits, for display only: nothing is proved by it, and nothing decided.
 struct GrantedPermissions {
     bool readable = false;     ///< Graph's tokens are opaque by contract; one day they may not be.
@@ -52,8 +46,5 @@ struct GrantedPermissions {
     std::vector<std::string> names;  ///< Sorted.
 };
 [[nodiscard]] GrantedPermissions granted_permissions(const Secret& token);
-
-/// The audience that a federated token must have for that cloud.
-[[nodiscard]] std::string_view federated_audience(const Cloud& cloud) noexcept;
 
 }  // namespace graphhook::subscriptions

@@ -1,6 +1,7 @@
 #include "subscriptions/graph/graph_reply.hpp"
 
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "core/time_text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -19,14 +20,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kMessageBytes = 500;
 
-std::string lower(std::string_view text) {
-    std::string low(text);
-    std::ranges::transform(low, low.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
-    return low;
-}
-
 std::string text_of(const json::object& object, std::string_view key) {
     const json::value* value = object.if_contains(key);
     if (value == nullptr || !value->is_string()) return {};
@@ -36,7 +29,7 @@ std::string text_of(const json::object& object, std::string_view key) {
 /// The member of that name in any case of letters, if it is an object.
 const json::object* object_of(const json::object& object, std::string_view key) {
     for (const auto& [name, value] : object) {
-        if (lower(name) == key && value.is_object()) return &value.get_object();
+        if (lowered(name) == key && value.is_object()) return &value.get_object();
     }
     return nullptr;
 }
@@ -62,7 +55,7 @@ bool is_general(std::string_view code) {
         std::string_view{"unknownerror"}, std::string_view{"generalexception"},
         std::string_view{"badrequest"}
     };
-    return std::ranges::find(kGeneral, lower(code)) != kGeneral.end();
+    return std::ranges::find(kGeneral, lowered(code)) != kGeneral.end();
 }
 
 void read_body(std::string_view body, GraphError& error) {
@@ -110,8 +103,8 @@ bool is_resync(std::string_view low_code) {
 }
 
 Next next_of(const GraphError& error) {
-    const std::string code = lower(error.code);
-    const std::string message = lower(error.message);
+    const std::string code = lowered(error.code);
+    const std::string message = lowered(error.message);
     const int status = error.status;
     if (status == 401) return Next::Credentials;
     if (status >= 400 && status < 500 && is_resync(code)) return Next::Resync;

@@ -2,6 +2,7 @@
 
 #include "subscriptions/catalog/catalog.hpp"
 #include "subscriptions/plan/plan.hpp"
+#include "subscriptions/sync/way.hpp"
 
 namespace graphhook::subscriptions {
 namespace {
@@ -38,8 +39,7 @@ EntryPtr make_entry(const WantedSubscription& wanted) {
     entry.swept = wanted.sync || entry.polled;
     if (wanted.sync) {
         // Drives and lists only say that something changed: what it was, a sweep finds.
-        const bool says_nothing = entry.kind == "drive" || entry.kind == "list";
-        entry.sync = says_nothing ? store::Sync::Signal : store::Sync::Versions;
+        entry.sync = only_signals(entry.kind) ? store::Sync::Signal : store::Sync::Versions;
     }
     return std::make_shared<const Entry>(std::move(entry));
 }

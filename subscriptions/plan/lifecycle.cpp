@@ -1,8 +1,9 @@
 #include "subscriptions/plan/lifecycle.hpp"
 
+#include "core/text.hpp"
+
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 namespace graphhook::subscriptions {
 namespace {
@@ -15,10 +16,7 @@ constexpr std::string_view kMissed = "missed";
 
 std::string_view lifecycle_name(std::string_view event) noexcept {
     for (const std::string_view known : std::array{kReauthorize, kRemoved, kMissed}) {
-        const bool same = std::ranges::equal(event, known, [](unsigned char a, unsigned char b) {
-            return std::tolower(a) == std::tolower(b);
-        });
-        if (same) return known;
+        if (same_letters(event, known)) return known;
     }
     return "unknown";
 }

@@ -1,9 +1,9 @@
 // The small questions that a plan asks of its values.
+#include "core/text.hpp"
 #include "subscriptions/catalog/catalog.hpp"
 #include "subscriptions/plan/plan.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 namespace graphhook::subscriptions {
 
@@ -159,11 +159,7 @@ std::string changes_of(const WantedSubscription& wanted) {
 }
 
 std::string id_key(std::string_view graph_id) {
-    std::string key(graph_id);
-    std::ranges::transform(key, key.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
-    return key;
+    return lowered(graph_id);
 }
 
 std::chrono::milliseconds granted_life(const Record& record) {

@@ -162,10 +162,4 @@ Target* TargetTable::first(Lane lane) const {
     return turns.empty() ? nullptr : std::get<2>(*turns.begin());
 }
 
-std::size_t TargetTable::ready_count() const noexcept {
-    std::size_t count = 0;
-    for (const auto& turns : ready_) count += turns.size();
-    return count;
-}
-
 }  // namespace graphhook::subscriptions

@@ -107,8 +107,6 @@ class TargetTable {
     [[nodiscard]] std::optional<SystemTime> next_due() const;
     /// The most urgent of a lane.
     [[nodiscard]] Target* first(Lane lane) const;
-    /// Of those that are ready.
-    [[nodiscard]] std::size_t ready_count() const noexcept;
 
   private:
     struct Key {

@@ -105,13 +105,6 @@ TEST(SubscriptionViewsTest, WhatIsNotThereAndTriedLaterIsShownAndNotSaidToBeKept
     EXPECT_EQ(view.at("steps").as_array()[0].at("verb").as_string(), "wait");
 }
 
-TEST(SubscriptionViewsTest, AnEstimateIsInWordsThatOneCanPlanWith) {
-    EXPECT_EQ(estimate_text(2s), "at once");
-    EXPECT_EQ(estimate_text(40s), "about 40 seconds");
-    EXPECT_EQ(estimate_text(10min), "about 10 minutes");
-    EXPECT_EQ(estimate_text(2h), "about 2.0 hours");
-}
-
 boost::json::array progress(std::size_t to_do, std::size_t failing = 0, bool expanding = false) {
     subscriptions::SubscriptionManager::TenantProgress one;
     one.tenant = "contoso";

@@ -34,11 +34,8 @@ class OneObject final : public GraphData {
     GraphResult<boost::json::object> answer_;
 };
 
-boost::json::object application(const std::string& secrets, const std::string& keys = "") {
-    return boost::json::parse(
-               R"({"passwordCredentials":[)" + secrets + R"(],"keyCredentials":[)" + keys + "]}"
-    )
-        .as_object();
+boost::json::object application(const std::string& secrets) {
+    return boost::json::parse(R"({"passwordCredentials":[)" + secrets + "]}").as_object();
 }
 
 TEST(CredentialExpiryTest, ASecretIsFoundByItsFirstThreeCharacters) {
@@ -75,8 +72,7 @@ TEST(CredentialExpiryTest, GraphIsAskedForASecretsEnd) {
     EXPECT_EQ(to_text((*known)->at), "2026-12-01T00:00:00Z");
     EXPECT_EQ(
         data.asked,
-        "applications(appId='11111111-2222-3333-4444-555555555555')"
-        "?$select=passwordCredentials,keyCredentials"
+        "applications(appId='11111111-2222-3333-4444-555555555555')?$select=passwordCredentials"
     );
     OneObject refusing(GraphError{.next = Next::Refused, .status = 403});
     EXPECT_EQ(credential_expiry(tenant, refusing, {}).error().next, Next::Refused);
@@ -98,26 +94,6 @@ TEST(CredentialExpiryTest, ACertificatesEndIsReadFromItsFile) {
     EXPECT_THAT(data.asked, IsEmpty());
     tenant.credential = ClientCertificate{.certificate_file = folder.file("missing.pem")};
     EXPECT_FALSE(credential_expiry(tenant));
-}
-
-TEST(CredentialExpiryTest, ACertificateIsFoundByItsThumbprint) {
-    const test::TestFolder folder;
-    const auto made = test::make_certificate(test::kStart, test::kStart + 48h);
-    test::write_file(folder.file("both.pem"), made.certificate + made.key);
-    const auto pair = KeyPair::load({.certificate_file = folder.file("both.pem")});
-    const std::string thumbprint = pair->thumbprint();
-    ASSERT_EQ(thumbprint.size(), 40u);
-    std::string bytes;
-    for (std::size_t at = 0; at < thumbprint.size(); at += 2)
-        bytes += static_cast<char>(std::stoi(thumbprint.substr(at, 2), nullptr, 16));
-    for (const std::string& identifier : {thumbprint, to_base64url(bytes)}) {
-        const auto app = application(
-            "", R"({"customKeyIdentifier":")" + identifier +
-                    R"(","endDateTime":"2026-12-01T00:00:00Z"})"
-        );
-        EXPECT_TRUE(certificate_expiry(app, thumbprint)) << identifier;
-        EXPECT_FALSE(certificate_expiry(app, "00")) << identifier;
-    }
 }
 
 Secret token_with(const std::string& payload) {

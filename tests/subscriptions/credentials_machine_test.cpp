@@ -66,18 +66,6 @@ TEST_F(CredentialsFederatedTest, AMissingFileIsTriedAgainWhenItIsThere) {
     EXPECT_EQ(text_of(tokens->get({})), "tok1");
 }
 
-TEST(CredentialsCloudTest, EachHasItsAudienceForFederatedTokens) {
-    EXPECT_EQ(federated_audience(Cloud{}), "api://AzureADTokenExchange");
-    EXPECT_EQ(
-        federated_audience(Cloud{.login = "https://login.microsoftonline.us"}),
-        "api://AzureADTokenExchangeUSGov"
-    );
-    EXPECT_EQ(
-        federated_audience(Cloud{.login = "https://login.chinacloudapi.cn"}),
-        "api://AzureADTokenExchangeChina"
-    );
-}
-
 /// The imposter plays IMDS.
 class CredentialsManagedTest : public test::CredentialsTest {
   protected:

@@ -279,6 +279,11 @@ TEST_F(SubscriptionManagerTest, AwayForLongerThanGraphTriesMeansASweepOfAll) {
             std::chrono::duration_cast<std::chrono::seconds>((kNow - 5h).time_since_epoch()).count()
         )
     ));
+    // Nothing is created: that would ask for a sweep too, and one reason is kept.
+    graph("contoso").fault = [](const std::string& call) -> std::optional<GraphError> {
+        if (!call.starts_with("create")) return std::nullopt;
+        return GraphError{.next = Next::RetryLater, .status = 503};
+    };
     {
         auto manager = make(swept);
         manager.start();
