@@ -1,6 +1,7 @@
 #include "subscriptions/credentials/certificate.hpp"
 
-#include "subscriptions/credentials/base64url.hpp"
+#include "core/base64.hpp"
+#include "core/openssl.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -22,14 +23,8 @@
 namespace graphhook::subscriptions {
 namespace {
 
-struct Deleter {
-    void operator()(BIO* bio) const noexcept { ::BIO_free_all(bio); }
-    void operator()(X509* certificate) const noexcept { ::X509_free(certificate); }
-    void operator()(EVP_PKEY* key) const noexcept { ::EVP_PKEY_free(key); }
-    void operator()(EVP_MD_CTX* context) const noexcept { ::EVP_MD_CTX_free(context); }
-};
 template <class T>
-using Owned = std::unique_ptr<T, Deleter>;
+using Owned = OpensslOwned<T>;
 
 /// There is no one to ask for a passphrase.
 int no_passphrase(char*, int, int, void*) {
@@ -159,15 +154,6 @@ std::string KeyPair::sign(ClientCertificate::Algorithm algorithm, const Claims& 
     }
     signature.resize(size);
     return text + "." + to_base64url(signature);
-}
-
-std::string file_state(const std::string& path) {
-    struct stat status{};
-    if (path.empty() || ::stat(path.c_str(), &status) != 0) return "-";
-    return fmt::format(
-        "{}:{}:{}:{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-        status.st_mtim.tv_nsec
-    );
 }
 
 }  // namespace graphhook::subscriptions

@@ -40,8 +40,4 @@ class KeyPair {
     std::shared_ptr<const Parts> parts_;
 };
 
-/// What differs when one of the files was replaced or rewritten: device, inode, size and time.
-/// Empty names and missing files count too.
-[[nodiscard]] std::string file_state(const std::string& path);
-
 }  // namespace graphhook::subscriptions

@@ -1,6 +1,7 @@
 #include "subscriptions/credentials/client_proof.hpp"
 
 #include "core/digest.hpp"
+#include "core/file_state.hpp"
 #include "core/log.hpp"
 
 #include <fmt/format.h>

@@ -1,10 +1,10 @@
 #include "subscriptions/credentials/expiry.hpp"
 
+#include "core/base64.hpp"
 #include "core/http_client.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
-#include "subscriptions/credentials/base64url.hpp"
 #include "subscriptions/credentials/certificate.hpp"
 
 #include <boost/json/parse.hpp>

@@ -1,5 +1,6 @@
 #include "subscriptions/credentials/token_flows.hpp"
 
+#include "core/file_state.hpp"
 #include "core/log.hpp"
 #include "subscriptions/credentials/sign_in_file.hpp"
 

@@ -1,4 +1,4 @@
-#include "subscriptions/credentials/base64url.hpp"
+#include "core/base64.hpp"
 #include "subscriptions/credentials/certificate.hpp"
 #include "tests/subscriptions/credentials_fixture.hpp"
 
