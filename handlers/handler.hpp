@@ -29,7 +29,11 @@ struct Delivery {
     std::string change;        ///< "created", "updated", "deleted", …
     std::string resource;      ///< As Graph sent it.
     std::chrono::sys_time<std::chrono::microseconds> received_at;
-    std::string item;  ///< The item as JSON, without its clientState.
+    std::string item;  ///< The item as JSON, without its clientState and encryptedContent.
+    /// The changed resource itself as JSON, as Graph sent it along, decrypted; empty unless the
+    /// handler wants it and the subscription has `resource_data`. Wiped when `handle` returns: keep
+    /// a copy only where content may be kept.
+    std::string data;
 };
 
 /// What became of one delivery.
@@ -67,6 +71,8 @@ class Handler {
     virtual ~Handler() = default;
     /// The most deliveries it wants at once.
     [[nodiscard]] virtual std::size_t batch_limit() const { return 1; }
+    /// Whether it wants `Delivery::data`: what nobody wants is not decrypted.
+    [[nodiscard]] virtual bool wants_data() const { return false; }
     /// Answers one outcome for each delivery, in their order; a missing one, or an exception,
     /// counts as a retry blamed on the target. `stop`: the service is stopping and will not wait
     /// much longer.

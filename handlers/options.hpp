@@ -60,6 +60,7 @@ struct HandlerOptions {
     std::vector<Route> routes;
     RetryOptions retry;
     std::uint32_t workers = 1;
+    bool resource_data = false;  ///< It wants the decrypted resource (Delivery::data).
 };
 
 }  // namespace graphhook::handlers

@@ -13,6 +13,7 @@ Became became(const Outcome& outcome, store::SettleAs as) {
     switch (as) {
         case store::SettleAs::Done:
             return Became::Done;
+        case store::SettleAs::Quarantine:
         case store::SettleAs::Dead:
             return Became::Dead;
         case store::SettleAs::Release:

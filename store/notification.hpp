@@ -56,6 +56,18 @@ struct Stream {
 }
 using StreamPtr = std::shared_ptr<const Stream>;
 
+/// A POST's `validationTokens` as JSON, member value as received; empty: the member is absent. The
+/// items of a POST share it.
+using TokensPtr = std::shared_ptr<const std::string>;
+
+/// Tokens as they are stored, once however often they come, with what was found of them.
+struct Proof {
+    std::int64_t number = 0;
+    std::string tokens;
+    std::string verdict;  ///< As it was put; empty: not judged yet.
+};
+using ProofPtr = std::shared_ptr<const Proof>;
+
 /// An item of a POST, known and stripped, as intake hands it over.
 struct Item {
     StreamPtr stream;
@@ -77,6 +89,9 @@ struct Item {
     std::optional<Key128> version;
     /// Set where the item says nothing of its own and may fold into an equal one that still waits.
     std::optional<Key128> fold;
+    /// Of a rich item (one with `encryptedContent`), what is to prove it; nullptr: a basic item,
+    /// which its client state has proved.
+    TokensPtr tokens;
 };
 
 /// What became of an append's items; the three add up to what was given.
@@ -99,12 +114,16 @@ struct Delivery {
         1;                   ///< This one, counted from 1; completions of an older one are refused.
     std::uint32_t used = 0;  ///< Attempts that ended with an answer about the item itself.
     bool replayed = false;
+    ProofPtr proof;  ///< Of a rich item; nullptr: a basic one.
 };
 
 enum class SettleAs : std::uint8_t {
     Done,
-    Retry,    ///< Not before `at`; later ones of the same order key wait behind it. Durable.
-    Dead,     ///< Into the dead letters. Durable.
+    Retry,  ///< Not before `at`; later ones of the same order key wait behind it. Durable.
+    Dead,   ///< Into the dead letters. Durable.
+    /// Proved false: into the quarantine. Durable; its identity no longer counts as seen. `reason`
+    /// begins with a label, then a colon: "token_signature: …".
+    Quarantine,
     Release,  ///< Given back as if never leased (not before `at`); uses up nothing, costs no write.
 };
 
@@ -117,7 +136,15 @@ struct Settlement {
     std::string reason;  ///< Retry, Dead: for the operator; bounded at 1,000 bytes by the store.
 };
 
-enum class DeliveryState : std::uint8_t { Waiting, Leased, Retrying, Behind, Dead, Done };
+enum class DeliveryState : std::uint8_t {
+    Waiting,
+    Leased,
+    Retrying,
+    Behind,
+    Dead,
+    Done,
+    Quarantined
+};
 std::string_view to_string(DeliveryState state) noexcept;
 std::optional<DeliveryState> delivery_state(std::string_view text) noexcept;
 

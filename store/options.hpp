@@ -31,6 +31,9 @@ struct StoreOptions {
     /// themselves). Longer than the time between two sweeps, or the daily one hands over the day
     /// again.
     std::chrono::milliseconds version_window = std::chrono::hours(26);
+    /// How many deliveries are kept in the quarantine at most (the oldest go first), and how long.
+    std::uint64_t quarantine_items = 10'000;
+    std::chrono::milliseconds quarantine_retain = std::chrono::hours(7 * 24);
     /// The WAL is kept below this; a reader that would hold it longer is interrupted and starts
     /// again.
     std::uint64_t wal_bytes = 64ULL << 20;

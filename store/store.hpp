@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,8 @@ struct StoreStats {
     std::uint64_t notifications = 0;  ///< Stored, done ones within retention included.
     std::uint64_t repeat_keys = 0;
     std::string refusing;  ///< Why appends are refused now; empty: they are not.
+    std::map<std::string, std::uint64_t> quarantined;  ///< How many are there, by the label.
+    std::optional<SystemTime> oldest_notification;     ///< Received at, of what is stored.
 };
 
 struct DeliveryQuery {
@@ -89,12 +92,14 @@ struct StoredNotification {
     std::string resource;
     std::string body;
     SystemTime received_at;
+    std::string verdict;  ///< Of a rich one: what was found of its tokens; empty: nothing yet.
+    bool rich = false;
     std::vector<DeliveryRow> deliveries;
 };
 
 /// Which deliveries a repair is about: ids, or everything that fits.
 struct Selection {
-    std::string handler;                     ///< Empty: any (dead letters only).
+    std::string handler;                     ///< Empty: any (not for `replay`).
     std::vector<NotificationId> ids;         ///< Empty: by time.
     std::optional<SystemTime> since, until;  ///< Received at: since <= t < until.
 };
@@ -120,6 +125,9 @@ struct RefusedBody {
 /// A handler attached for the first time starts at the oldest notification that any handler has not
 /// finished, or at the beginning of what is stored if there never was a handler. One that is no
 /// longer attached keeps what it has left.
+///
+/// What is proved false is *quarantined*: finished for its handler, kept for an operator to look
+/// at, within bounds of number and age; it gives way to what is genuine.
 ///
 /// Threads: any, for every function; all of them return at once, and the completion says when it is
 /// durable (see core/mailbox.hpp). Failing: once a write or fsync failed, everything answers
@@ -163,6 +171,12 @@ class Store {
         std::string handler, std::vector<NotificationId> ids, std::chrono::milliseconds hold
     ) = 0;
 
+    /// What was found of a proof's tokens, durable when completed; later leases carry it. Nothing
+    /// happens if that number is gone.
+    virtual void put_verdict(
+        std::int64_t proof, std::string verdict, Completion<std::monostate> done
+    ) = 0;
+
     // --- seeing and repairing
     virtual void stats(Completion<StoreStats> done) = 0;
     virtual void list(DeliveryQuery query, Completion<std::vector<DeliveryRow>> done) = 0;
@@ -174,6 +188,10 @@ class Store {
     ) = 0;  ///< Hands over again, marked as replayed.
     virtual void replay_dead(Selection selection, Completion<std::uint64_t> done) = 0;
     virtual void drop_dead(Selection selection, Completion<std::uint64_t> done) = 0;
+    /// Hands over again what is in the quarantine, to be judged anew: what was found of its tokens
+    /// is forgotten.
+    virtual void retry_quarantined(Selection selection, Completion<std::uint64_t> done) = 0;
+    virtual void drop_quarantined(Selection selection, Completion<std::uint64_t> done) = 0;
     virtual void pause(
         std::string handler, bool paused, Completion<std::monostate> done
     ) = 0;  ///< Survives a restart.

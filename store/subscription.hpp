@@ -48,6 +48,8 @@ struct SubscriptionRecord {
     Sync sync = Sync::None;
     std::string resource;
     std::string changes;  ///< "created,updated"
+    /// encryptionCertificateId of a subscription with resource data; empty: without.
+    std::string certificate_id;
     std::string notification_url;
     std::string lifecycle_url;
     std::string graph_id;  ///< Empty until Graph's reply was read.

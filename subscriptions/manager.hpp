@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -56,6 +57,10 @@ class SubscriptionManager {
         Metrics& metrics;
         RandomHex random = random_hex;
         MakeGraph make_graph;
+        /// The certificate for subscriptions with resource data, asked for whenever one is needed;
+        /// from any thread, cheap. Absent or nothing: there is none, so nothing rich is created or
+        /// moved. After it changed: nudge().
+        std::function<std::optional<EncryptionCertificate>()> certificate = {};
     };
     /// What is in `parts` must outlive it.
     SubscriptionManager(SubscriptionsOptions options, Parts parts);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/clock.hpp"
 #include "core/secret.hpp"
 
 #include <chrono>
@@ -94,6 +95,7 @@ struct WantedSubscription {
     std::optional<std::chrono::minutes> life;  ///< Instead of the catalog's longest.
     bool immutable_ids = true;                 ///< Outlook only: Prefer: IdType="ImmutableId".
     std::string query_options;                 ///< notificationQueryOptions.
+    bool resource_data = false;                ///< Rich: items carry the resource, encrypted.
 
     // A template: one subscription for each element of a collection.
     std::string for_each;  ///< The collection's path; empty: no template.
@@ -116,6 +118,13 @@ struct WantedSubscription {
     Secret client_state;  ///< What is in it.
 
     [[nodiscard]] bool is_template() const noexcept { return !for_each.empty(); }
+};
+
+/// What Graph is to encrypt resource data with.
+struct EncryptionCertificate {
+    std::string id;          ///< At most 128 characters; comes back in each item.
+    std::string der_base64;  ///< The certificate, one line.
+    SystemTime not_after;
 };
 
 /// `subscriptions` as a whole: what the manager needs to know.

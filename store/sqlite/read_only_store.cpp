@@ -123,6 +123,18 @@ void ReadOnlyStore::drop_dead(Selection, Completion<std::uint64_t> done) {
     refuse(std::move(done));
 }
 
+void ReadOnlyStore::retry_quarantined(Selection, Completion<std::uint64_t> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::drop_quarantined(Selection, Completion<std::uint64_t> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::put_verdict(std::int64_t, std::string, Completion<std::monostate> done) {
+    refuse(std::move(done));
+}
+
 void ReadOnlyStore::pause(std::string, bool, Completion<std::monostate> done) {
     refuse(std::move(done));
 }

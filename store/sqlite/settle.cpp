@@ -74,6 +74,7 @@ bool Dispatch::settle(HandlerState& handler, Settlement& settlement, SystemTime 
             park_key(handler, key);
             break;
         }
+        case SettleAs::Quarantine:
         case SettleAs::Dead: {
             const Flight copy = flight;
             bury(handler, id, copy, std::move(settlement.reason));

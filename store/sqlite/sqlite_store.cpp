@@ -194,6 +194,18 @@ void SqliteStore::drop_dead(Selection selection, Completion<std::uint64_t> done)
     repair(Repair(Repair::What::DropDead, std::move(selection)), std::move(done));
 }
 
+void SqliteStore::retry_quarantined(Selection selection, Completion<std::uint64_t> done) {
+    replay_dead(std::move(selection), std::move(done));
+}
+
+void SqliteStore::drop_quarantined(Selection selection, Completion<std::uint64_t> done) {
+    drop_dead(std::move(selection), std::move(done));
+}
+
+void SqliteStore::put_verdict(std::int64_t, std::string, Completion<std::monostate> done) {
+    write(std::move(done), [](Tables&) { return std::monostate{}; });
+}
+
 void SqliteStore::pause(std::string handler, bool paused, Completion<std::monostate> done) {
     write(std::move(done), [handler = std::move(handler), paused](Tables& tables) {
         return tables.dispatch.pause(handler, paused);

@@ -42,6 +42,10 @@ class SqliteStore final : public Store {
     void replay(Selection selection, Completion<std::uint64_t> done) override;
     void replay_dead(Selection selection, Completion<std::uint64_t> done) override;
     void drop_dead(Selection selection, Completion<std::uint64_t> done) override;
+    void retry_quarantined(Selection selection, Completion<std::uint64_t> done) override;
+    void drop_quarantined(Selection selection, Completion<std::uint64_t> done) override;
+    void put_verdict(std::int64_t proof, std::string verdict, Completion<std::monostate> done)
+        override;
     void pause(std::string handler, bool paused, Completion<std::monostate> done) override;
 
     void subscriptions(Completion<std::vector<SubscriptionRecord>> done) override;

@@ -229,6 +229,7 @@ bool FakeSource::settle_one(Target& target, const store::Settlement& settlement)
         case store::SettleAs::Done:
             row.state = DeliveryState::Done;
             break;
+        case store::SettleAs::Quarantine:
         case store::SettleAs::Dead:
             row.state = DeliveryState::Dead;
             break;

@@ -13,8 +13,9 @@ ALLOWED = {
     "receiver": {"core", "store", "receiver"},
     "subscriptions": {"core", "store", "subscriptions"},
     "handlers": {"core", "store", "handlers"},
+    "authenticity": {"core", "authenticity"},
     "emulator": {"core", "emulator"},
-    "app": {"core", "store", "receiver", "subscriptions", "handlers", "app"},
+    "app": {"core", "store", "receiver", "subscriptions", "handlers", "authenticity", "app"},
 }
 # Public headers for authors of handlers: the standard library alone.
 STANDARD_ONLY = {"handlers/handler.hpp"}
