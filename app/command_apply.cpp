@@ -4,8 +4,8 @@
 #include "app/apply_watch.hpp"
 #include "app/commands.hpp"
 #include "app/explained.hpp"
+#include "app/following.hpp"
 #include "app/output.hpp"
-#include "app/progress_bar.hpp"
 #include "app/subscription_views.hpp"
 #include "app/tenant_trouble.hpp"
 #include "app/tool_config.hpp"
@@ -17,10 +17,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <map>
-#include <poll.h>
 
 namespace graphhook::app {
 namespace {
@@ -29,65 +27,6 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBetween{500};
-/// Off a terminal a line is written this often.
-constexpr std::chrono::seconds kPlainLine{10};
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// While it lives, SIGINT and SIGTERM are noted and end nothing.
-class Interrupts {
-  public:
-    Interrupts() {
-        interrupted = 0;
-        struct sigaction action{};
-        action.sa_handler = [](int) { interrupted = 1; };
-        ::sigaction(SIGINT, &action, &int_before_);
-        ::sigaction(SIGTERM, &action, &term_before_);
-    }
-    ~Interrupts() {
-        ::sigaction(SIGINT, &int_before_, nullptr);
-        ::sigaction(SIGTERM, &term_before_, nullptr);
-    }
-    Interrupts(const Interrupts&) = delete;
-    Interrupts& operator=(const Interrupts&) = delete;
-
-    /// False: there was one meanwhile.
-    static bool wait(milliseconds time) {
-        if (interrupted == 0) ::poll(nullptr, 0, static_cast<int>(time.count()));
-        return interrupted == 0;
-    }
-
-  private:
-    struct sigaction int_before_{}, term_before_{};
-};
-
-/// One line that changes on a terminal, plain lines otherwise.
-class Display {
-  public:
-    void show(const ApplyWatch& watch, milliseconds now) {
-        if (terminal_) {
-            std::cerr << '\r'
-                      << progress_bar(
-                             watch.done(), watch.total(), watch.text(), terminal_width(), colour_
-                         )
-                      << "\x1b[K" << std::flush;
-            drawn_ = true;
-        } else if (now >= next_) {
-            std::cerr << watch.text() << std::endl;
-            next_ = now + kPlainLine;
-        }
-    }
-    void end() {
-        if (drawn_) std::cerr << '\n';
-        drawn_ = false;
-    }
-
-  private:
-    const bool terminal_ = is_terminal();
-    const bool colour_ = is_coloured_terminal();
-    bool drawn_ = false;
-    milliseconds next_{0};
-};
 
 /// Those that fail, by what is wrong: an example of each, with what to do.
 void say_failures(AdminClient& client) {
@@ -133,7 +72,7 @@ void say_failures(AdminClient& client) {
 
 ExitCode follow(AdminClient& client, const CommandContext& context) {
     const Interrupts interrupts;
-    Display display;
+    ProgressDisplay display;
     ApplyWatch watch;
     const auto began = std::chrono::steady_clock::now();
     auto verdict = ApplyWatch::Verdict::GoesOn;
@@ -153,7 +92,7 @@ ExitCode follow(AdminClient& client, const CommandContext& context) {
         const auto now =
             std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
         verdict = watch.take(answer->as_array(), now);
-        display.show(watch, now);
+        display.show(watch.done(), watch.total(), watch.text(), now);
         last = std::move(*answer);
     }
     display.end();

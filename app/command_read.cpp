@@ -1,12 +1,12 @@
 // What only reads the store.
 
 #include "app/commands.hpp"
+#include "app/delivery_list.hpp"
 #include "app/json_views.hpp"
 #include "app/offline.hpp"
 #include "app/output.hpp"
 #include "app/tool_config.hpp"
 
-#include <algorithm>
 #include <iostream>
 #include <utility>
 
@@ -42,21 +42,11 @@ ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& fi
     query.after.value = filter.after;
     const auto opened = open_offline(context);
     if (opened->offline == nullptr) return opened->code;
-    // In pages, so that a long list keeps no reader of the file for long.
-    json::array rows;
-    using Rows = std::vector<store::DeliveryRow>;
-    while (rows.size() < filter.limit) {
-        query.limit =
-            static_cast<std::size_t>(std::min<std::uint64_t>(filter.limit - rows.size(), 1'000));
-        const auto page = wait_for<Rows>([&](Completion<Rows> done) {
-            opened->offline->store().list(query, std::move(done));
-        });
-        if (!page) return failed(page.error());
-        for (const auto& row : *page) rows.push_back(to_json(row));
-        if (page->size() < query.limit) break;
-        query.after = page->back().id;
-    }
-    print_rows(context.output, kDeliveryColumns, rows);
+    const auto rows = list_all(
+        opened->offline->store(), query, filter.reason, static_cast<std::size_t>(filter.limit)
+    );
+    if (!rows) return failed(rows.error());
+    print_rows(context.output, kDeliveryColumns, to_json_array(*rows));
     return kDone;
 }
 

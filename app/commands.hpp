@@ -28,6 +28,7 @@ ExitCode check(const CommandContext& context);
 
 struct DeliveryFilter {
     std::string handler, state, subscription;
+    std::string reason;  ///< The label that the reason begins with.
     std::int64_t after = 0;
     std::uint64_t limit = 100;
 };
@@ -62,7 +63,8 @@ struct SelectionArguments {
     std::vector<std::string> ids;
     bool all = false;
 };
-/// `what`: "replay", "dead-letters/replay", "dead-letters/drop".
+/// `what`: "replay", "dead-letters/replay", "dead-letters/drop", "quarantine/retry",
+/// "quarantine/drop".
 ExitCode repair_deliveries(
     const CommandContext& context, const std::string& what, const SelectionArguments& selection
 );
@@ -74,6 +76,23 @@ ExitCode sweep_subscriptions(const CommandContext& context, const std::string& n
 ExitCode expand_template(const CommandContext& context, const std::string& name);
 ExitCode renew_subscription(const CommandContext& context, const std::string& name);
 ExitCode delete_subscription(const CommandContext& context, const std::string& name_or_id);
+
+// --- Encryption keys: files in a folder, and who uses them.
+
+struct KeyArguments {
+    std::string id;  ///< Empty: made from today's date.
+    int bits = 2048;
+    int days = 365;
+};
+/// Makes one, whether `serve` runs or not.
+ExitCode create_key(const CommandContext& context, const KeyArguments& wanted);
+/// Asks a running `serve`; without one the folder and the store.
+ExitCode list_keys(const CommandContext& context);
+/// Makes one, and has a running `serve` move the subscriptions to it. `force`: although the last
+/// rotation is not complete. `wait`: until all are moved, or nothing happens any more.
+ExitCode rotate_keys(
+    const CommandContext& context, const KeyArguments& wanted, bool force, bool wait
+);
 
 // --- What needs neither.
 

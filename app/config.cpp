@@ -115,7 +115,15 @@ void fill_store(const Fill& section, store::StoreOptions& out) {
         "reserve", out.reserve
     )("max_waiting", out.max_waiting)("repeat_window", out.repeat_window)(
         "repeat_keys", out.repeat_keys
-    )("version_window", out.version_window)("wal_bytes", out.wal_bytes);
+    )("version_window", out.version_window)("quarantine_items", out.quarantine_items)(
+        "quarantine_retain", out.quarantine_retain
+    )("wal_bytes", out.wal_bytes);
+}
+
+void fill_keys(const Fill& section, KeysOptions& out) {
+    section("folder", out.folder)("passphrase", out.passphrase)("retire_after", out.retire_after)(
+        "threads", out.threads
+    );
 }
 
 subscriptions::Cloud cloud_of(const Fill& tenant) {
@@ -197,7 +205,7 @@ subscriptions::WantedSubscription wanted_of(const std::string& name, const Fill&
         "handlers", wanted.handlers
     )("kind", wanted.kind)("beta", wanted.beta)("immutable_ids", wanted.immutable_ids)(
         "query_options", wanted.query_options
-    )("for_each", wanted.for_each)("filter", wanted.filter)("poll_every", wanted.poll_every)(
+    )("resource_data", wanted.resource_data)("for_each", wanted.for_each)("filter", wanted.filter)("poll_every", wanted.poll_every)(
         "sweep_every", wanted.sweep_every
     );
     for (auto* path : {&wanted.resource, &wanted.for_each}) {
@@ -275,7 +283,7 @@ void fill_handlers(const Reading& reading, Config& config) {
         handlers::HandlerOptions handler;
         handler.name = name;
         std::string type;
-        section("type", type)("workers", handler.workers);
+        section("type", type)("workers", handler.workers)("resource_data", handler.resource_data);
         section.below("retry")("attempts", handler.retry.attempts)("first", handler.retry.first)(
             "longest", handler.retry.longest
         )("max_age", handler.retry.max_age);
@@ -310,6 +318,7 @@ Config fill(
     fill_receiver(root.below("receiver"), config.receiver);
     fill_admin(root.below("admin"), config.admin);
     fill_store(root.below("store"), config.store);
+    fill_keys(root.below("keys"), config.keys);
     fill_subscriptions(config.reading, environment, config);
     fill_handlers(config.reading, config);
     root.below("log")("level", config.log.level)("format", config.log.format);
@@ -329,6 +338,13 @@ std::vector<Problem> problems_of(const Config& config) {
 }
 
 }  // namespace
+
+bool Config::any_resource_data() const noexcept {
+    return std::any_of(
+        subscriptions.wanted.begin(), subscriptions.wanted.end(),
+        [](const subscriptions::WantedSubscription& wanted) { return wanted.resource_data; }
+    );
+}
 
 Parsed parse_config(
     const std::string& text, const EnvironmentLookup& environment, const FileReader& files

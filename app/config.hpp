@@ -2,11 +2,14 @@
 
 #include "app/config_reader.hpp"
 #include "app/problem.hpp"
+#include "core/secret.hpp"
 #include "handlers/options.hpp"
 #include "receiver/options.hpp"
 #include "store/options.hpp"
 #include "subscriptions/options.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,16 +22,29 @@ struct LogSettings {
     std::string format = "auto";
 };
 
+/// `keys:`, all of which needs a restart.
+struct KeysOptions {
+    std::string folder = "/var/lib/graphhook/keys";
+    Secret passphrase;  ///< Of PKCS#12 files.
+    /// After its last use, of a key that is not the current one.
+    std::chrono::milliseconds retire_after = std::chrono::hours(7 * 24);
+    std::uint32_t threads = 0;  ///< That decrypt; 0: one for each processor that we may use.
+};
+
 /// The whole configuration, as the rooms want it.
 struct Config {
     receiver::ReceiverOptions receiver;
     receiver::AdminOptions admin;
     store::StoreOptions store;
+    KeysOptions keys;
     subscriptions::SubscriptionsOptions subscriptions;
     std::vector<handlers::HandlerOptions> handlers;
     LogSettings log;
     /// What it was filled from: for `check`, and to tell what a reload changes.
     Reading reading;
+
+    /// Whether any subscription is to have resource data.
+    [[nodiscard]] bool any_resource_data() const noexcept;
 };
 
 struct Parsed {

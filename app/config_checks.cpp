@@ -26,6 +26,7 @@ class Checks {
         if (!config_.admin.listen.empty())
             tls("admin", config_.admin.listen, config_.admin.tls.has_value());
         receiver();
+        secret("keys", "passphrase", false);
         tenants();
         wanted();
         what_graph_refuses();
@@ -266,6 +267,7 @@ class Checks {
                     path, "'{}' has no handler: name one in 'handlers', or route it to one", path
                 );
             }
+            read_by_somebody(path, wanted);
             const auto same = wanted.tenant + '\n' + subscriptions::comparable(wanted.for_each) +
                               '\n' + subscriptions::comparable(wanted.resource);
             const auto [first, fresh] = first_of.emplace(same, &wanted);
@@ -335,17 +337,52 @@ class Checks {
 
     [[nodiscard]] bool is_handled(const subscriptions::WantedSubscription& wanted) const {
         if (!wanted.handlers.empty()) return true;
+        return std::any_of(
+            config_.handlers.begin(), config_.handlers.end(),
+            [&](const handlers::HandlerOptions& handler) { return is_routed(wanted, handler); }
+        );
+    }
+
+    static bool is_routed(
+        const subscriptions::WantedSubscription& wanted, const handlers::HandlerOptions& handler
+    ) {
         const auto holds = [](const std::vector<std::string>& list, const std::string& one) {
             return list.empty() || std::find(list.begin(), list.end(), one) != list.end();
         };
-        for (const auto& handler : config_.handlers) {
-            for (const auto& route : handler.routes) {
-                if (!route.lifecycle && holds(route.subscriptions, wanted.name) &&
-                    holds(route.tenants, wanted.tenant))
-                    return true;
+        return std::any_of(
+            handler.routes.begin(), handler.routes.end(),
+            [&](const handlers::Route& route) {
+                return !route.lifecycle && holds(route.subscriptions, wanted.name) &&
+                       holds(route.tenants, wanted.tenant);
             }
-        }
-        return false;
+        );
+    }
+
+    /// Resource data that no handler asks for costs shorter lives and keys, for nothing. Some kinds
+    /// exist in no other form.
+    void read_by_somebody(
+        const std::string& path, const subscriptions::WantedSubscription& wanted
+    ) {
+        if (!wanted.resource_data) return;
+        const auto* kind = wanted.kind.empty() ? subscriptions::recognise(wanted.resource)
+                                               : subscriptions::kind_named(wanted.kind);
+        if (kind != nullptr && kind->needs == subscriptions::Needs::ResourceData) return;
+        const bool read = std::any_of(
+            config_.handlers.begin(), config_.handlers.end(),
+            [&](const handlers::HandlerOptions& handler) {
+                const auto& named = wanted.handlers;
+                return handler.resource_data &&
+                       (std::find(named.begin(), named.end(), handler.name) != named.end() ||
+                        is_routed(wanted, handler));
+            }
+        );
+        if (!read)
+            warn(
+                path + ".resource_data",
+                "'{}.resource_data': none of its handlers has 'resource_data: true', so nobody "
+                "reads what Graph encrypts",
+                path
+            );
     }
 
     void handlers() {

@@ -116,9 +116,7 @@ class Walk {
             }
         }
         type_of_[path] = type;
-        std::erase_if(children, [&](const Key* key) {
-            return !key->only.empty() && key->only != type;
-        });
+        std::erase_if(children, [&](const Key* key) { return !is_for(*key, type); });
     }
 
     void unknown_key(
@@ -131,7 +129,7 @@ class Walk {
                 complain(
                     at, fmt::format(
                             "'{}' belongs to handlers of type {}, not {}", join(path, name),
-                            other->only, type
+                            fmt::join(split_alternatives(other->only), " or "), type
                         )
                 );
             }

@@ -151,7 +151,7 @@ json::object only_for(std::string_view type) {
     json::array required;
     for (const Key* key : children_of("handlers.*")) {
         if (key->only.empty()) continue;
-        if (key->only != type) {
+        if (!is_for(*key, type)) {
             forbidden[last_part(key->path)] = false;
         } else if (key->need == Need::Required) {
             required.emplace_back(last_part(key->path));
@@ -272,7 +272,10 @@ std::string key_table(const std::string& section) {
         if (key.path != section && !key.path.starts_with(section + ".")) continue;
         std::string fallback = key.need == Need::Required ? "required" : "";
         if (!key.fallback.empty()) fallback = fmt::format("`{}`", key.fallback);
-        const auto only = key.only.empty() ? std::string() : fmt::format("Type `{}`: ", key.only);
+        const auto only =
+            key.only.empty()
+                ? std::string()
+                : fmt::format("Type `{}`: ", fmt::join(split_alternatives(key.only), "` or `"));
         out += fmt::format(
             "| `{}` | {}{} | {} | {} | {} | {} |\n", key.path, only, key.meaning,
             type_name(key.type), fallback, bounds_text(key),

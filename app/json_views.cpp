@@ -13,6 +13,18 @@ namespace graphhook::app {
 
 namespace json = boost::json;
 
+namespace {
+
+/// What was stored as JSON, to be read as such; null where there is nothing.
+json::value json_or_text(const std::string& text) {
+    if (text.empty()) return nullptr;
+    boost::system::error_code error;
+    auto value = json::parse(text, error);
+    return error ? json::value(text) : value;
+}
+
+}  // namespace
+
 json::value time_or_null(const std::optional<SystemTime>& time) {
     if (!time) return nullptr;
     return json::value(to_text(*time));
@@ -43,9 +55,6 @@ json::object to_json(const store::DeliveryRow& row) {
 }
 
 json::object to_json(const store::StoredNotification& notification) {
-    boost::system::error_code error;
-    auto item = json::parse(notification.body, error);
-    if (error) item = json::value(notification.body);
     return {
         {"id", std::to_string(notification.id.value)},
         {"subscription", notification.stream.subscription},
@@ -56,7 +65,9 @@ json::object to_json(const store::StoredNotification& notification) {
         {"subscription_id", notification.subscription_id},
         {"resource", notification.resource},
         {"received_at", to_text(notification.received_at)},
-        {"item", std::move(item)},
+        {"rich", notification.rich},
+        {"verdict", json_or_text(notification.verdict)},
+        {"item", json_or_text(notification.body)},
         {"deliveries", to_json_array(notification.deliveries)},
     };
 }
@@ -78,10 +89,17 @@ json::object to_json(const store::HandlerStats& handler, SystemTime now) {
 json::object to_json(const store::StoreStats& stats, SystemTime now) {
     json::array handlers;
     for (const auto& handler : stats.handlers) handlers.push_back(to_json(handler, now));
+    json::object quarantined;
+    for (const auto& [label, count] : stats.quarantined) quarantined[label] = count;
     return {
-        {"free_bytes", stats.free_bytes},   {"database_bytes", stats.database_bytes},
-        {"wal_bytes", stats.wal_bytes},     {"notifications", stats.notifications},
-        {"repeat_keys", stats.repeat_keys}, {"refusing", stats.refusing},
+        {"free_bytes", stats.free_bytes},
+        {"database_bytes", stats.database_bytes},
+        {"wal_bytes", stats.wal_bytes},
+        {"notifications", stats.notifications},
+        {"repeat_keys", stats.repeat_keys},
+        {"refusing", stats.refusing},
+        {"oldest_notification", time_or_null(stats.oldest_notification)},
+        {"quarantined", std::move(quarantined)},
         {"handlers", std::move(handlers)},
     };
 }

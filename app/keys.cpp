@@ -1,5 +1,6 @@
 #include "app/keys.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace graphhook::app {
@@ -70,6 +71,8 @@ constexpr std::array kKeys = {
     Key{"store.repeat_window", Duration, kOptional, kRestart, "4h", 1 * kMinute, 7 * kDay, "", "", "How long a notification is remembered to recognise its repeat. Graph retries for 4 h."},
     Key{"store.repeat_keys", Integer, kOptional, kRestart, "2000000", 0, 100'000'000, "", "", "How many are remembered at most (48 bytes of memory each)."},
     Key{"store.version_window", Duration, kOptional, kRestart, "26h", 1 * kHour, 30 * kDay, "", "", "How long the last version of each object of a swept subscription is remembered, so that a sweep does not hand it over again. Longer than `sweep_every`."},
+    Key{"store.quarantine_items", Integer, kOptional, kRestart, "10000", 1, 1'000'000, "", "", "Deliveries kept in the quarantine at most; the oldest go first."},
+    Key{"store.quarantine_retain", Duration, kOptional, kRestart, "7d", 1 * kHour, 365 * kDay, "", "", "How long they are kept there."},
     Key{"store.wal_bytes", Size, kOptional, kRestart, "64MiB", 4 * kMiB, 16 * kGiB, "", "", "The write-ahead log is kept below this."},
 
     Key{"reconcile", Section, kImplied, kRestart, "", 0, 0, "", "", "How often subscriptions are looked after."},
@@ -78,6 +81,13 @@ constexpr std::array kKeys = {
     Key{"reconcile.expand_every", Duration, kOptional, kRestart, "1h", 10 * kSecond, 7 * kDay, "", "", "How often the collections of templates (`for_each`) are read anew."},
     Key{"reconcile.removal_grace", Duration, kOptional, kRestart, "15m", 0, 7 * kDay, "", "", "How long a subscription that is no longer wanted is kept before it is removed."},
     Key{"reconcile.request_timeout", Duration, kOptional, kRestart, "30s", 1 * kSecond, 10 * kMinute, "", "", "One request to Graph or the identity platform."},
+
+    Key{"keys", Section, kImplied, kRestart, "", 0, 0, "", "", "What decrypts resource data."},
+    Key{"keys.folder", Path, kOptional, kRestart, "/var/lib/graphhook/keys", 0, 0, "", "", "The folder of encryption keys, with no rights for others (0700 or 0750). What changes in it is taken up."},
+    Key{"keys.passphrase", Secret, kOptional, kRestart, "", 0, 0, "", "", "Opens PKCS#12 files in it. Prefer the file."},
+    Key{"keys.passphrase_file", SecretFile, kOptional, kRestart, "", 0, 0, "", "", "A file that holds the passphrase."},
+    Key{"keys.retire_after", Duration, kOptional, kRestart, "7d", 4 * kHour, 365 * kDay, "", "", "How long after its last use a key that another has replaced is retired."},
+    Key{"keys.threads", Integer, kOptional, kRestart, "0", 0, 256, "", "", "Threads that decrypt; 0: one for each processor that we may use."},
 
     Key{"tenants", Named, kOptional, kReload, "", 0, 0, "", "", "The tenants, by a name of your own."},
     Key{"tenants.*", Section, kOptional, kReload, "", 0, 0, "", "", "One tenant and the application registered in it."},
@@ -114,6 +124,7 @@ constexpr std::array kKeys = {
     Key{"subscriptions.*.beta", Flag, kOptional, kReload, "false", 0, 0, "", "", "Managed through Graph's /beta."},
     Key{"subscriptions.*.life", Duration, kOptional, kReload, "", 45 * kMinute, 365 * kDay, "", "", "How long it is asked for each time. Default: the longest that Graph grants the kind."},
     Key{"subscriptions.*.immutable_ids", Flag, kOptional, kReload, "true", 0, 0, "", "", "Ask Outlook for ids that stay the same when an item is moved."},
+    Key{"subscriptions.*.resource_data", Flag, kOptional, kReload, "false", 0, 0, "", "", "Graph sends the changed resource too, encrypted with a key of `keys.folder`."},
     Key{"subscriptions.*.for_each", Text, kOptional, kReload, "", 0, 0, "", "", "A collection, such as `users` or `groups/{id}/transitiveMembers`: one subscription for each of its elements."},
     Key{"subscriptions.*.filter", Text, kOptional, kReload, "", 0, 0, "", "", "`$filter` of that collection."},
     Key{"subscriptions.*.source", Choice, kOptional, kReload, "notifications", 0, 0, "notifications|poll", "", "`poll`: nothing is subscribed; Graph is asked every `poll_every` instead, for kinds without notifications."},
@@ -140,6 +151,7 @@ constexpr std::array kKeys = {
     Key{"handlers.*.retry.longest", Duration, kOptional, kReload, "15m", 10, 7 * kDay, "", "", "The longest wait."},
     Key{"handlers.*.retry.max_age", Duration, kOptional, kReload, "72h", 1 * kMinute, 365 * kDay, "", "", "How long an unreachable target is tried, and at least three times."},
     Key{"handlers.*.workers", Integer, kOptional, kReload, "1", 1, 64, "", "", "Threads that call it at once; one resource is never in two of them."},
+    Key{"handlers.*.resource_data", Flag, kOptional, kReload, "false", 0, 0, "", "http|file", "Hand over the decrypted resource, where the subscription has `resource_data`."},
     Key{"handlers.*.item", Flag, kOptional, kReload, "false", 0, 0, "", "log", "Show the item too, not only what it is about."},
     Key{"handlers.*.path", Path, kRequired, kReload, "", 0, 0, "", "file", "The file to append to, one JSON object a line."},
     Key{"handlers.*.fsync", Flag, kOptional, kReload, "true", 0, 0, "", "file", "Done only when it is on the disk."},
@@ -207,6 +219,12 @@ std::vector<std::string> split_alternatives(std::string_view alternatives) {
         alternatives.remove_prefix(bar == std::string_view::npos ? alternatives.size() : bar + 1);
     }
     return parts;
+}
+
+bool is_for(const Key& key, std::string_view handler_type) {
+    if (key.only.empty()) return true;
+    const auto types = split_alternatives(key.only);
+    return std::find(types.begin(), types.end(), handler_type) != types.end();
 }
 
 std::string_view type_name(Type type) {

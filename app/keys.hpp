@@ -58,8 +58,9 @@ struct Key {
     std::string_view fallback;      ///< The default as one would write it; empty: none.
     std::uint64_t least, most;      ///< Of numbers, bytes or milliseconds; both 0: not bounded.
     std::string_view alternatives;  ///< "a|b|c", for Choice and Choices.
-    std::string_view only;          ///< The `type` of handler that has this key; empty: all.
-    std::string_view meaning;       ///< One line for docs/configuration.md and the schema.
+    std::string_view only;     ///< The types of handler that have this key: "http", "http|file";
+                               ///< empty: all.
+    std::string_view meaning;  ///< One line for docs/configuration.md and the schema.
 };
 
 /// All keys, parents before children.
@@ -75,6 +76,9 @@ std::vector<const Key*> children_of(std::string_view path);
 std::string_view last_part(std::string_view path);
 
 std::vector<std::string> split_alternatives(std::string_view alternatives);
+
+/// Whether handlers of that type have it.
+bool is_for(const Key& key, std::string_view handler_type);
 
 /// What is called "type" in the documentation: "duration", "list of texts", …
 std::string_view type_name(Type type);
