@@ -54,15 +54,29 @@ struct ReadKeyring {
     std::vector<std::string> problems;
 };
 [[nodiscard]] Result<ReadKeyring> read_keyring(const std::string& folder, const Secret& passphrase);
-/// What differs when anything in the folder changed.
+/// The retired ones (ID.pem.retired, …), to show them: their certificates only, `key` is empty. As
+/// read_keyring otherwise.
+[[nodiscard]] Result<ReadKeyring> read_retired_keys(
+    const std::string& folder, const Secret& passphrase
+);
+/// What differs when any key in the folder, or who may read it, changed. "-": no such folder.
 [[nodiscard]] std::string keyring_state(const std::string& folder);
 
-/// One key from a file of any of these forms, for looking at things offline; id from its name.
+/// One key from a file of any of these forms, for looking at things offline; id from its name. Also
+/// a retired one; who else may read the file does not matter here. Errc::NotFound, BadInput.
 [[nodiscard]] Result<EncryptionKeyPtr> read_key(const std::string& file, const Secret& passphrase);
 
-/// Makes a self-issued RSA certificate, valid from `now`, and writes ID.pem (0600, complete or not
-/// at all, synced) into the folder (made if missing, 0700). Errc::Conflict: that id is there;
-/// Errc::BadInput: bits not 2048, 3072 or 4096, or an unfit id; Errc::Failed.
+/// Makes a self-issued RSA certificate and writes ID.pem (0600, complete or not at all, synced)
+/// into the folder (made if missing, 0700; not the folders above it).
+///
+/// It is valid from `now`, rounded down to the second, which is all that X.509 can say: not from a
+/// little earlier, so that of two keys the later made is the current one, and not later, so that it
+/// is current at once. Two of one second go by their ids. The CN is the id, cut at 64 characters.
+///
+/// Errc::Conflict: that id is there, be it retired; Errc::BadInput: bits not 2048, 3072 or 4096,
+/// a life under a day or over a hundred years, an id that is not 1 to 128 of A-Z a-z 0-9 . _ - or
+/// begins with a dot, or a folder that is open to others; Errc::NotFound: no folder above it;
+/// Errc::Failed.
 struct NewKey {
     std::string id;
     int bits = 2048;
@@ -71,7 +85,8 @@ struct NewKey {
 [[nodiscard]] Result<EncryptionKeyPtr> create_key(
     const std::string& folder, const NewKey& wanted, SystemTime now
 );
-/// Takes it out of use: ID.pem becomes ID.pem.retired. Errc::NotFound.
+/// Takes it out of use: ID.pem becomes ID.pem.retired, or both files of a pair do. Errc::NotFound;
+/// Errc::Conflict: another of that name was retired already; Errc::Failed.
 [[nodiscard]] Result<void> retire_key(const EncryptionKey& key);
 
 }  // namespace graphhook::authenticity
