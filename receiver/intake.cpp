@@ -10,6 +10,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -93,6 +94,7 @@ class Intake final : public RequestHandler {
     /// A request that waits for the store's word about some of its items.
     struct Asking {
         Exchange& exchange;
+        PostTokens tokens;
         std::vector<std::optional<store::Item>> slots;
         struct Open {
             std::size_t slot;
@@ -103,8 +105,8 @@ class Intake final : public RequestHandler {
 
     void parse_elsewhere(Exchange& exchange);
     void take(
-        Exchange& exchange, PayloadFault fault, std::span<PayloadItem> items, std::string_view body,
-        Declared declared
+        Exchange& exchange, PayloadFault fault, std::span<PayloadItem> items, PostTokens tokens,
+        std::string_view body, Declared declared
     );
     void refuse_body(
         Exchange& exchange, unsigned status, PayloadFault fault, std::string_view body
@@ -112,7 +114,7 @@ class Intake final : public RequestHandler {
     void sample_if_known(std::string_view body, unsigned status, std::string_view reason);
     void ask(const std::shared_ptr<Asking>& asking);
     void answered(Asking& asking, std::vector<store::KnownPtr> answers);
-    store::Item accept_item(PayloadItem& item, const store::KnownPtr& known);
+    store::Item accept_item(PayloadItem& item, const store::KnownPtr& known, PostTokens& tokens);
     void enqueue(Exchange& exchange);
     void flush();
 
@@ -183,7 +185,7 @@ void Intake::on_request(Exchange& exchange) {
     const auto type = exchange.head().content_type();
     const Declared declared{!type.empty() && !says_json(type)};
     const auto fault = parser_.parse(body);
-    take(exchange, fault, parser_.items(), body, declared);
+    take(exchange, fault, parser_.items(), PostTokens(parser_.take_tokens()), body, declared);
 }
 
 void Intake::parse_elsewhere(Exchange& exchange) {
@@ -192,6 +194,7 @@ void Intake::parse_elsewhere(Exchange& exchange) {
         Declared declared;
         PayloadFault fault = PayloadFault::None;
         std::vector<PayloadItem> items;
+        PostTokens tokens;
     };
     auto job = std::make_shared<Job>();
     const auto type = exchange.head().content_type();
@@ -206,9 +209,18 @@ void Intake::parse_elsewhere(Exchange& exchange) {
             job->items.assign(
                 std::make_move_iterator(items.begin()), std::make_move_iterator(items.end())
             );
+            job->tokens = PostTokens(parser.take_tokens());
+            // Here rather than on the network's thread, as they may be megabytes.
+            if (std::any_of(job->items.begin(), job->items.end(), [](const auto& item) {
+                    return item.rich;
+                }))
+                (void)job->tokens.hash();
             std::vector<Task> tasks;
             tasks.emplace_back([this, &exchange, job = std::move(job)] {
-                take(exchange, job->fault, job->items, job->body, job->declared);
+                take(
+                    exchange, job->fault, job->items, std::move(job->tokens), job->body,
+                    job->declared
+                );
             });
             thread_.mailbox->post(std::move(tasks));
         }
@@ -216,8 +228,8 @@ void Intake::parse_elsewhere(Exchange& exchange) {
 }
 
 void Intake::take(
-    Exchange& exchange, PayloadFault fault, std::span<PayloadItem> items, std::string_view body,
-    Declared declared
+    Exchange& exchange, PayloadFault fault, std::span<PayloadItem> items, PostTokens tokens,
+    std::string_view body, Declared declared
 ) {
     if (fault == PayloadFault::TooManyItems) return refuse_body(exchange, 413, fault, body);
     if (fault != PayloadFault::None)
@@ -235,7 +247,7 @@ void Intake::take(
             continue;
         }
         if (found.known != nullptr) {
-            auto made = accept_item(item, found.known);
+            auto made = accept_item(item, found.known, tokens);
             if (asking != nullptr) {
                 asking->slots.emplace_back(std::move(made));
             } else {
@@ -244,14 +256,17 @@ void Intake::take(
             continue;
         }
         if (asking == nullptr) {
-            asking = std::make_shared<Asking>(Asking{exchange, {}, {}});
+            asking = std::make_shared<Asking>(Asking{exchange, {}, {}, {}});
             for (auto& made : accepted_) asking->slots.emplace_back(std::move(made));
             accepted_.clear();
         }
         asking->open.push_back({asking->slots.size(), std::move(item)});
         asking->slots.emplace_back();
     }
-    if (asking != nullptr) return ask(asking);
+    if (asking != nullptr) {
+        asking->tokens = std::move(tokens);
+        return ask(asking);
+    }
     enqueue(exchange);
 }
 
@@ -315,7 +330,7 @@ void Intake::answered(Asking& asking, std::vector<store::KnownPtr> answers) {
         if (found.refused) {
             context_.metrics.item_refused(*found.refused);
         } else {
-            asking.slots[open.slot] = accept_item(open.item, found.known);
+            asking.slots[open.slot] = accept_item(open.item, found.known, asking.tokens);
         }
     }
     accepted_.clear();
@@ -325,8 +340,10 @@ void Intake::answered(Asking& asking, std::vector<store::KnownPtr> answers) {
     enqueue(asking.exchange);
 }
 
-store::Item Intake::accept_item(PayloadItem& item, const store::KnownPtr& known) {
-    auto made = make_item(item, *known);
+store::Item Intake::accept_item(
+    PayloadItem& item, const store::KnownPtr& known, PostTokens& tokens
+) {
+    auto made = make_item(item, *known, tokens);
     const store::Stream& stream = *made.stream;
     label_.assign(stream.tenant).append(1, '\n').append(stream.kind).append(1, '\n');
     label_.append(stream.change);

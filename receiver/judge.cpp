@@ -40,11 +40,21 @@ void add_field(std::string& to, std::string_view field) {
     to += '\xff';
 }
 
+/// What proves a rich item is a part of what it is; of a fixed length, so that it needs no end.
+void add_hash(std::string& to, const Sha256& hash) {
+    to.append(reinterpret_cast<const char*>(hash.data()), hash.size());
+}
+
 std::optional<Key128> identity_of(
     const PayloadItem& item, std::string_view subscription, std::string_view change,
-    std::string_view normalised, std::uint64_t order_key, std::string& scratch
+    std::string_view normalised, std::uint64_t order_key, PostTokens& tokens, std::string& scratch
 ) {
     scratch.clear();
+    if (item.rich) {
+        add_field(scratch, "rich");
+        add_hash(scratch, tokens.hash());
+        add_hash(scratch, item.content_hash);
+    }
     if (!item.id.empty()) {
         add_field(scratch, "id");
         add_field(scratch, subscription);
@@ -73,7 +83,7 @@ std::optional<Key128> fold_of(
     const PayloadItem& item, std::string_view subscription, std::string_view change,
     std::string& scratch
 ) {
-    if (!item.says_nothing) return std::nullopt;
+    if (!item.says_nothing || item.rich) return std::nullopt;
     scratch.clear();
     add_field(scratch, "fold");
     add_field(scratch, subscription);
@@ -88,6 +98,7 @@ std::optional<Key128> version_of(
     const PayloadItem& item, const store::KnownFamily& family, std::string_view change
 ) {
     const bool removed = change == "deleted";
+    if (item.rich) return std::nullopt;
     if (item.data_id.empty() || (item.etag.empty() && !removed)) return std::nullopt;
     return store::version_key(family.name, item.data_id, item.etag, removed);
 }
@@ -134,7 +145,17 @@ LookedUp look_up_asked(
     return check(item, std::move(answer), tenant_ids);
 }
 
-store::Item make_item(PayloadItem& item, const store::Known& known) {
+const store::TokensPtr& PostTokens::shared() {
+    if (shared_ == nullptr) shared_ = std::make_shared<const std::string>(std::move(text_));
+    return shared_;
+}
+
+const Sha256& PostTokens::hash() {
+    if (!hash_) hash_ = sha256(shared_ != nullptr ? *shared_ : text_);
+    return *hash_;
+}
+
+store::Item make_item(PayloadItem& item, const store::Known& known, PostTokens& tokens) {
     static thread_local std::string scratch;
     store::Item out;
     const std::string subscription = lowered(item.subscription_id);
@@ -147,7 +168,8 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
     const store::KnownFamily& family = *known.family;
     out.stream = family.stream(change, lifecycle);
     out.order_key = store::order_key(family.name, normalised);
-    out.identity = identity_of(item, subscription, change, normalised, out.order_key, scratch);
+    out.identity =
+        identity_of(item, subscription, change, normalised, out.order_key, tokens, scratch);
     if (!lifecycle) {
         out.fold = fold_of(item, subscription, change, scratch);
         if (family.sync == store::Sync::Versions) out.version = version_of(item, family, change);
@@ -155,6 +177,7 @@ store::Item make_item(PayloadItem& item, const store::Known& known) {
     out.subscription_id = item.subscription_id;
     out.resource = item.resource;
     out.body = item.body;
+    if (item.rich) out.tokens = tokens.shared();
     return out;
 }
 

@@ -139,7 +139,9 @@ class Handler {
         if (items_.size() > kKeptItems) items_.resize(kKeptItems);
         used_ = 0;
         depth_ = 0;
-        item_ = nullptr;
+        leave_item();
+        tokens_named_ = false;
+        tokens_.clear();
         in_value_key_ = in_value_ = seen_value_ = quiet_ = false;
         fault_ = PayloadFault::None;
         text_.clear();
@@ -147,6 +149,7 @@ class Handler {
     [[nodiscard]] PayloadFault fault() const noexcept { return fault_; }
     [[nodiscard]] bool seen_value() const noexcept { return seen_value_; }
     [[nodiscard]] std::span<PayloadItem> items() noexcept { return {items_.data(), used_}; }
+    [[nodiscard]] std::string take_tokens() noexcept { return std::exchange(tokens_, {}); }
 
     bool on_document_begin(error_code&) { return true; }
     bool on_document_end(error_code&) { return true; }
@@ -224,10 +227,17 @@ class Handler {
     }
 
     [[nodiscard]] bool at_item() const noexcept { return in_value_ && depth_ == kInValue; }
-    [[nodiscard]] bool writing() const noexcept { return item_ != nullptr && !dropping_; }
+    [[nodiscard]] bool writing() const noexcept { return out_ != nullptr && !dropping_; }
 
     void comma() {
-        if (comma_) item_->body += ',';
+        if (comma_) *out_ += ',';
+    }
+
+    /// Nothing more of it is read.
+    void leave_item() {
+        item_ = nullptr;
+        out_ = nullptr;
+        dropping_ = false;
     }
 
     bool new_item(error_code& ec) {
@@ -235,6 +245,8 @@ class Handler {
         if (used_ == items_.size()) items_.emplace_back();
         item_ = &items_[used_++];
         item_->clear();
+        out_ = &item_->body;
+        content_begin_ = content_end_ = 0;
         id_named_ = state_named_ = in_data_ = dropping_ = comma_ = false;
         return true;
     }
@@ -246,7 +258,7 @@ class Handler {
             return stop(PayloadFault::WrongShape, ec);
         if (at_item()) {
             if (!new_item(ec)) return false;
-            item_ = nullptr;
+            leave_item();
             quiet_ = true;
         }
         return true;
@@ -261,12 +273,13 @@ class Handler {
                 item_->is_object = true;
                 item_->body += '{';
             } else {
-                item_ = nullptr;
+                leave_item();
             }
         } else if (writing()) {
-            if (depth_ == kInItem) open_member(bracket);
+            if (item_ != nullptr && depth_ == kInItem) open_member(bracket);
             comma();
-            item_->body += bracket;
+            begin_content();
+            *out_ += bracket;
             comma_ = false;
         }
         ++depth_;
@@ -283,18 +296,20 @@ class Handler {
 
     void close(char bracket) {
         --depth_;
+        if (depth_ == 0) return;
         if (depth_ == kInRoot) in_value_ = false;
-        if (item_ == nullptr) return;
-        if (depth_ == kInValue) {
-            item_->body += bracket;
-            item_ = nullptr;
-            return;
-        }
         if (writing()) {
-            item_->body += bracket;
+            *out_ += bracket;
             comma_ = true;
         }
-        if (depth_ == kInItem) {
+        if (item_ == nullptr) return;
+        if (depth_ == kInValue) {
+            if (item_->rich)
+                item_->content_hash =
+                    sha256(std::string_view(item_->body)
+                               .substr(content_begin_, content_end_ - content_begin_));
+            leave_item();
+        } else if (depth_ == kInItem) {
             in_data_ = false;
             end_member();
         }
@@ -303,26 +318,43 @@ class Handler {
     void take_key(std::string_view key) {
         if (depth_ == kInRoot) {
             in_value_key_ = same_letters(key, "value");
+            out_ = nullptr;
+            if (!in_value_key_ && same_letters(key, "validationTokens")) begin_tokens();
             return;
         }
-        if (item_ == nullptr) return;
-        if (depth_ == kInItem) {
+        if (item_ != nullptr && depth_ == kInItem) {
             member_ = member_of(kItemMembers, key);
             dropping_ = member_ == Member::ClientState;
             if (dropping_ && std::exchange(state_named_, true)) item_->ambiguous = true;
             if (member_ == Member::SubscriptionId && std::exchange(id_named_, true))
                 item_->ambiguous = true;
             member_begin_ = item_->body.size();
-        } else if (depth_ == kInMember && in_data_) {
+        } else if (item_ != nullptr && depth_ == kInMember && in_data_) {
             data_member_ = member_of(kDataMembers, key);
             if (data_member_ != Member::DataType) item_->says_nothing = false;
         }
         if (!writing()) return;
         comma();
-        item_->body += '"';
-        append_escaped(item_->body, key);
-        item_->body += "\":";
+        *out_ += '"';
+        append_escaped(*out_, key);
+        *out_ += "\":";
         comma_ = false;
+    }
+
+    void begin_tokens() {
+        if (std::exchange(tokens_named_, true)) {
+            tokens_.assign(kTokensTwice);
+            return;
+        }
+        out_ = &tokens_;
+        comma_ = false;
+    }
+
+    /// A value is about to be written; is it the item's encrypted content?
+    void begin_content() {
+        if (item_ == nullptr || depth_ != kInItem || member_ != Member::EncryptedContent) return;
+        if (std::exchange(item_->rich, true)) return;
+        content_begin_ = item_->body.size();
     }
 
     /// Where the text of the member that is being read goes; nullptr: nowhere.
@@ -367,31 +399,35 @@ class Handler {
     }
 
     void take_string(std::string_view text) {
-        if (std::exchange(quiet_, false) || item_ == nullptr) return;
-        if (depth_ == kInItem && member_ == Member::ClientState) {
-            item_->state_hash = sha256(text);
-            item_->has_state = true;
+        if (std::exchange(quiet_, false)) return;
+        if (item_ != nullptr) {
+            if (depth_ == kInItem && member_ == Member::ClientState) {
+                item_->state_hash = sha256(text);
+                item_->has_state = true;
+            }
+            if (std::string* const to = slot()) to->assign(text);
+            if (depth_ == kInItem &&
+                (member_ == Member::ResourceData || member_ == Member::EncryptedContent ||
+                 member_ == Member::StorageId))
+                item_->says_nothing = false;
         }
-        if (std::string* const to = slot()) to->assign(text);
-        if (depth_ == kInItem &&
-            (member_ == Member::ResourceData || member_ == Member::EncryptedContent ||
-             member_ == Member::StorageId))
-            item_->says_nothing = false;
         if (writing()) {
             comma();
-            item_->body += '"';
-            append_escaped(item_->body, text);
-            item_->body += '"';
+            begin_content();
+            *out_ += '"';
+            append_escaped(*out_, text);
+            *out_ += '"';
             comma_ = true;
         }
-        if (depth_ == kInItem) end_member();
+        if (item_ != nullptr && depth_ == kInItem) end_member();
     }
 
     bool number(view last, error_code& ec) {
         if (!scalar_allowed(ec)) return false;
         with_text(last, [this](std::string_view text) {
-            if (std::exchange(quiet_, false) || item_ == nullptr) return;
-            if (depth_ == kInMember && in_data_ && data_member_ == Member::DataSequence)
+            if (std::exchange(quiet_, false)) return;
+            if (item_ != nullptr && depth_ == kInMember && in_data_ &&
+                data_member_ == Member::DataSequence)
                 item_->sequence.assign(text);
             plain(text);
         });
@@ -400,7 +436,7 @@ class Handler {
 
     bool literal(std::string_view text, error_code& ec) {
         if (!scalar_allowed(ec)) return false;
-        if (std::exchange(quiet_, false) || item_ == nullptr) return true;
+        if (std::exchange(quiet_, false)) return true;
         plain(text);
         return true;
     }
@@ -408,10 +444,11 @@ class Handler {
     void plain(std::string_view text) {
         if (writing()) {
             comma();
-            item_->body += text;
+            if (text != "null") begin_content();
+            *out_ += text;
             comma_ = true;
         }
-        if (depth_ == kInItem) {
+        if (item_ != nullptr && depth_ == kInItem) {
             if (text != "null" &&
                 (member_ == Member::ResourceData || member_ == Member::EncryptedContent))
                 item_->says_nothing = false;
@@ -422,6 +459,7 @@ class Handler {
     /// The value of a member of the item is complete.
     void end_member() {
         if (member_ == Member::Other) item_->others.append(item_->body, member_begin_);
+        if (member_ == Member::EncryptedContent) content_end_ = item_->body.size();
         dropping_ = false;
     }
 
@@ -429,6 +467,9 @@ class Handler {
     std::vector<PayloadItem> items_;
     std::size_t used_ = 0;
     PayloadItem* item_ = nullptr;  ///< The one being read.
+    std::string* out_ = nullptr;   ///< What is read is written there: the item's body or tokens_.
+    std::string tokens_;
+    bool tokens_named_ = false;
     std::uint32_t depth_ = 0;
     bool in_value_key_ = false;  ///< The root's member being read is `value`.
     bool in_value_ = false;
@@ -439,6 +480,7 @@ class Handler {
     bool quiet_ = false;     ///< The scalar at hand stands in place of an item.
     bool id_named_ = false, state_named_ = false;  ///< The item at hand has had this member.
     std::size_t member_begin_ = 0;
+    std::size_t content_begin_ = 0, content_end_ = 0;  ///< The encrypted content in its body.
     Member member_ = Member::Other;
     Member data_member_ = Member::Other;
     PayloadFault fault_ = PayloadFault::None;
@@ -454,7 +496,7 @@ json::parse_options options_for(std::uint32_t depth) {
 }  // namespace
 
 void PayloadItem::clear() {
-    is_object = ambiguous = has_state = false;
+    is_object = ambiguous = has_state = rich = false;
     says_nothing = true;
     for (std::string* const text :
          {&subscription_id, &id, &change, &lifecycle_event, &resource, &tenant_id, &organization_id,
@@ -493,6 +535,10 @@ PayloadFault PayloadParser::parse(std::string_view body) {
 
 std::span<PayloadItem> PayloadParser::items() noexcept {
     return impl_->parser.handler().items();
+}
+
+std::string PayloadParser::take_tokens() noexcept {
+    return impl_->parser.handler().take_tokens();
 }
 
 }  // namespace graphhook::receiver

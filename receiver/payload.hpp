@@ -19,7 +19,12 @@ struct PayloadItem {
     bool has_state = false;
     /// resourceData is absent, null or holds only @odata.type, and there is no other content.
     bool says_nothing = true;
+    /// `encryptedContent` is there and not null, whatever it is.
+    bool rich = false;
     Sha256 state_hash{};
+    /// Of a rich item: over its `encryptedContent` as it stands in `body`; where it stands there
+    /// twice, over both and what is between them.
+    Sha256 content_hash{};
     std::string subscription_id, id, change, lifecycle_event, resource, tenant_id, organization_id,
         expires_at;
     /// Of resourceData. A sequence number is kept digit for digit.
@@ -33,6 +38,10 @@ struct PayloadItem {
     void clear();
 };
 
+/// Stands for `validationTokens` that are there twice: which of them counts would be a guess. No
+/// array, so that it can never be judged genuine, and not null, so that nothing waits for it.
+inline constexpr std::string_view kTokensTwice = R"({"validationTokens":"twice"})";
+
 enum class PayloadFault : std::uint8_t {
     None,
     NotJson,     ///< Also: not UTF-8, or nested deeper than the limit.
@@ -43,6 +52,9 @@ enum class PayloadFault : std::uint8_t {
 /// Reads the body of a POST in one pass: checks it, takes out what intake decides on, and writes
 /// each item again without its client state. Property names of the envelope, of an item and of its
 /// resourceData are matched in any case of letters.
+///
+/// `validationTokens` of the envelope are kept as they are, to be judged later and elsewhere:
+/// whatever they are, they cost no item its place.
 ///
 /// Keeps its memory from one body to the next. Threads: one.
 class PayloadParser {
@@ -55,6 +67,9 @@ class PayloadParser {
     /// The items of the last body (all of them, if it was parsed without a fault), until the next
     /// call; may be moved from.
     [[nodiscard]] std::span<PayloadItem> items() noexcept;
+    /// The value of `validationTokens` of the last body as JSON, written anew without white space,
+    /// numbers as they were; empty: it is absent. kTokensTwice where it stands there twice.
+    [[nodiscard]] std::string take_tokens() noexcept;
 
   private:
     struct Impl;

@@ -14,8 +14,9 @@ struct Found {
     bool complete = false;  ///< Its closing quote is there.
 };
 
-/// The next `"name" : "text"` at or after `from`, the name in any case of letters.
-Found find_member(std::string_view body, std::string_view name, std::size_t from) {
+/// Where the value of the next member `name` begins, at or after `from`; the name in any case of
+/// letters.
+std::size_t find_value(std::string_view body, std::string_view name, std::size_t from) {
     for (auto at = body.find('"', from); at != std::string_view::npos;
          at = body.find('"', at + 1)) {
         if (!same_letters(body.substr(at + 1, name.size()), name)) continue;
@@ -24,15 +25,47 @@ Found find_member(std::string_view body, std::string_view name, std::size_t from
         next = body.find_first_not_of(kSpace, next + 1);
         if (next == std::string_view::npos || body[next] != ':') continue;
         next = body.find_first_not_of(kSpace, next + 1);
-        if (next == std::string_view::npos || body[next] != '"') continue;
-        Found found{next + 1, next + 1, false};
-        while (found.end < body.size() && body[found.end] != '"')
-            found.end += body[found.end] == '\\' ? 2 : 1;
-        found.complete = found.end < body.size();
-        found.end = std::min(found.end, body.size());
-        return found;
+        if (next != std::string_view::npos) return next;
     }
-    return {};
+    return std::string_view::npos;
+}
+
+/// The next `"name" : "text"` at or after `from`.
+Found find_member(std::string_view body, std::string_view name, std::size_t from) {
+    auto at = find_value(body, name, from);
+    while (at != std::string_view::npos && body[at] != '"') at = find_value(body, name, at);
+    if (at == std::string_view::npos) return {};
+    Found found{at + 1, at + 1, false};
+    while (found.end < body.size() && body[found.end] != '"')
+        found.end += body[found.end] == '\\' ? 2 : 1;
+    found.complete = found.end < body.size();
+    found.end = std::min(found.end, body.size());
+    return found;
+}
+
+/// The next `"name" : [ … ]` at or after `from`: where its elements lie. A token holds no bracket.
+Found find_array(std::string_view body, std::string_view name, std::size_t from) {
+    auto at = find_value(body, name, from);
+    while (at != std::string_view::npos && body[at] != '[') at = find_value(body, name, at);
+    if (at == std::string_view::npos) return {};
+    const auto end = std::min(body.find(']', at), body.size());
+    return {at + 1, end, end < body.size()};
+}
+
+using Find = Found (*)(std::string_view, std::string_view, std::size_t);
+
+std::string masked(std::string_view body, Find find, std::string_view name) {
+    std::string out;
+    std::size_t copied = 0;
+    for (std::size_t from = 0;;) {
+        const auto found = find(body, name, from);
+        if (found.begin == std::string_view::npos) break;
+        out += body.substr(copied, found.begin - copied);
+        out += "***";
+        copied = from = found.end;
+    }
+    out += body.substr(copied);
+    return out;
 }
 
 }  // namespace
@@ -49,17 +82,10 @@ FirstItem find_first_item(std::string_view body) {
 
 std::string masked_sample(std::string_view body) {
     body = body.substr(0, kRefusedSampleBytes);
-    std::string out;
-    std::size_t copied = 0;
-    for (std::size_t from = 0;;) {
-        const auto state = find_member(body, "clientState", from);
-        if (state.begin == std::string_view::npos) break;
-        out += body.substr(copied, state.begin - copied);
-        out += "***";
-        copied = from = state.end;
-    }
-    out += body.substr(copied);
-    return out;
+    // Tokens first: their mask is found however broken the rest is.
+    auto sample = masked(body, find_array, "validationTokens");
+    sample = masked(sample, find_member, "validationTokens");
+    return masked(sample, find_member, "clientState");
 }
 
 }  // namespace graphhook::receiver

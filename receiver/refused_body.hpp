@@ -21,7 +21,7 @@ struct FirstItem {
 [[nodiscard]] FirstItem find_first_item(std::string_view body);
 
 /// The beginning of a refused body, fit to be kept: every client state's text is "***", also one
-/// that the cut or the fault left without an end.
+/// that the cut or the fault left without an end, and so is everything in `validationTokens`.
 [[nodiscard]] std::string masked_sample(std::string_view body);
 
 }  // namespace graphhook::receiver

@@ -1,5 +1,7 @@
 #include "tests/receiver/receiver_fixture.hpp"
 
+#include <array>
+
 namespace graphhook::receiver {
 namespace {
 
@@ -220,6 +222,83 @@ TEST_F(DeliveryTest, LargeBodyIsParsedElsewhereAndTaken) {
         graph.ask(post("/graph/notifications", body_of(items) + std::string(200'000, ' ')))->status,
         413
     );
+}
+
+constexpr std::string_view kRich = R"("encryptedContent":{"data":"QQ==","dataKey":"RA=="},)";
+
+/// {"value":[…],"validationTokens":…}
+std::string rich_body(std::string_view items, std::string_view tokens) {
+    return R"({"value":[)" + std::string(items) + R"(],"validationTokens":)" + std::string(tokens) +
+           "}";
+}
+
+TEST_F(DeliveryTest, RichItemsAreAcceptedUnjudgedWithTheTokensOfTheirPostAndBasicOnesWithout) {
+    start_tls();
+    auto graph = tls_peer();
+    const auto items = item_json(R"("id":"1",)") + "," +
+                       item_json(R"("id":"2",)" + std::string(kRich)) + "," +
+                       item_json(R"("id":"3",)" + std::string(kRich)) + "," +
+                       item_json(R"("id":"4",)" + std::string(kRich), "a wrong client state");
+    for (const char* tokens : {R"(["not.a.token", 7])", "null", "[]", R"("x")"})
+        EXPECT_EQ(graph.ask(post("/graph/notifications", rich_body(items, tokens)))->status, 202);
+    EXPECT_EQ(graph.ask(post("/graph/notifications", body_of(items)))->status, 202);
+    const auto taken = journal_.items();
+    ASSERT_EQ(taken.size(), 15u);
+    const std::array<std::string, 5> kept = {R"(["not.a.token",7])", "null", "[]", R"("x")", ""};
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+        EXPECT_EQ(taken[3 * i].tokens, nullptr);
+        ASSERT_NE(taken[3 * i + 1].tokens, nullptr);
+        EXPECT_EQ(*taken[3 * i + 1].tokens, kept[i]);
+        EXPECT_EQ(taken[3 * i + 1].tokens, taken[3 * i + 2].tokens) << "once for each POST";
+    }
+    EXPECT_EQ(metric("graphhook_items_refused_total", {{"reason", "client_state"}}), 5);
+    EXPECT_EQ(
+        metric(
+            "graphhook_notifications_received_total",
+            {{"tenant", "contoso"}, {"kind", "message"}, {"change", "updated"}}
+        ),
+        15
+    ) << "counted like any other";
+}
+
+TEST_F(DeliveryTest, TokensReachTheirItemsFromALargeBodyAndWhereTheStoreIsAsked) {
+    start_tls();
+    auto graph = tls_peer();
+    journal_.set_known({}, {known_record()});
+    const auto small = item_json(kRich) + "," + item_json();
+    EXPECT_EQ(
+        graph.ask(post("/graph/notifications", rich_body(small, R"(["a.b.c"])")))->status, 202
+    );
+    EXPECT_EQ(journal_.questions(), 1u);
+    const std::string filler = R"("filler":")" + std::string(Limits().offload_bytes, 'x') + "\",";
+    const auto large = item_json(filler) + "," + item_json(kRich) + "," + item_json(kRich);
+    for (int asked = 0; asked < 2; ++asked) {
+        EXPECT_EQ(
+            graph.ask(post("/graph/notifications", rich_body(large, R"(["d.e.f"])")))->status, 202
+        );
+        journal_.set_known({known_record()});
+    }
+    EXPECT_EQ(journal_.questions(), 2u);
+    const auto taken = journal_.items();
+    ASSERT_EQ(taken.size(), 8u);
+    EXPECT_EQ(*taken[0].tokens, R"(["a.b.c"])");
+    EXPECT_EQ(taken[1].tokens, nullptr);
+    for (const std::size_t first : {2u, 5u}) {
+        EXPECT_EQ(taken[first].tokens, nullptr);
+        EXPECT_EQ(*taken[first + 1].tokens, R"(["d.e.f"])");
+        EXPECT_EQ(taken[first + 1].tokens, taken[first + 2].tokens);
+    }
+}
+
+TEST_F(DeliveryTest, TokensThatStandThereTwiceCostNoBasicItemItsPlace) {
+    start();
+    auto graph = peer();
+    const auto body = R"({"validationTokens":["a.b.c"],"validationTokens":["a.b.c"],"value":[)" +
+                      item_json() + "," + item_json(kRich) + "]}";
+    EXPECT_EQ(graph.ask(post("/graph/notifications", body))->status, 202);
+    ASSERT_EQ(journal_.items().size(), 2u);
+    EXPECT_EQ(journal_.items()[0].tokens, nullptr);
+    EXPECT_EQ(*journal_.items()[1].tokens, kTokensTwice);
 }
 
 TEST_F(DeliveryTest, ClientThatLeavesBeforeTheReplyHarmsNobody) {

@@ -28,11 +28,13 @@ class JudgeTest : public testing::Test {
         picture_ = store::KnownSubscriptions({record});
         return made(members);
     }
-    store::Item made(const std::string& members) {
+    /// `tokens`: what the POST brought besides.
+    store::Item made(const std::string& members, std::string tokens = {}) {
         auto one = ours(members);
         const auto found = look_up(one, picture_, tenants_);
         EXPECT_NE(found.known, nullptr) << members;
-        return make_item(one, *found.known);
+        PostTokens post(std::move(tokens));
+        return make_item(one, *found.known, post);
     }
     std::optional<Refusal> refusal(const PayloadItem& one) {
         return look_up(one, picture_, tenants_).refused;
@@ -268,11 +270,74 @@ TEST_F(JudgeTest, IdentityAndFoldBelongToOneSubscription) {
     auto there =
         item(R"({"subscriptionId":"other","clientState":"k3H9-example-secret",)" + members + "}");
     const auto known = *picture_.by_id(kSubscription);
-    const auto a = make_item(here, known);
-    const auto b = make_item(there, known);
+    PostTokens none;
+    const auto a = make_item(here, known, none);
+    const auto b = make_item(there, known, none);
     EXPECT_NE(a.identity, b.identity);
     EXPECT_NE(a.fold, b.fold);
     EXPECT_EQ(a.order_key, b.order_key) << "stable when the subscription is replaced";
+}
+
+constexpr const char* kTokens = R"(["a.b.c"])";
+constexpr const char* kRich = R"("encryptedContent":{"data":"QUJD","dataKey":"RA=="})";
+
+TEST_F(JudgeTest, RichItemsOfAPostShareItsTokensAndBasicOnesHaveNone) {
+    const auto known = *picture_.by_id(kSubscription);
+    PostTokens tokens(kTokens);
+    auto one = ours(std::string(R"("id":"1",)") + kRich);
+    auto basic = ours(R"("id":"2")");
+    auto other = ours(std::string(R"("id":"3",)") + kRich);
+    const auto first = make_item(one, known, tokens);
+    EXPECT_EQ(make_item(basic, known, tokens).tokens, nullptr);
+    const auto second = make_item(other, known, tokens);
+    ASSERT_NE(first.tokens, nullptr);
+    EXPECT_EQ(*first.tokens, kTokens);
+    EXPECT_EQ(first.tokens, second.tokens);
+    const auto without = made(kRich);
+    ASSERT_NE(without.tokens, nullptr) << "what came without tokens is rich all the same";
+    EXPECT_EQ(*without.tokens, "");
+}
+
+TEST_F(JudgeTest, ForgedCopyOfARichItemThatComesFirstMakesNoRepeatOfTheGenuineOne) {
+    const std::string by_id = R"("id":"n1","resource":"a",)";
+    const std::string by_content =
+        R"("resource":"a","resourceData":{"id":"d","@odata.etag":"e1"},)";
+    for (const auto& members : {by_id, by_content}) {
+        const auto genuine = made(members + kRich, kTokens).identity;
+        ASSERT_TRUE(genuine.has_value());
+        EXPECT_EQ(made(members + kRich, kTokens).identity, genuine) << "a repeat is a repeat";
+        EXPECT_NE(made(members + kRich, R"(["x.y.z"])").identity, genuine);
+        EXPECT_NE(made(members + kRich, "").identity, genuine);
+        EXPECT_NE(made(members + kRich, "null").identity, genuine);
+        EXPECT_NE(
+            made(members + R"("encryptedContent":{"data":"QUJE","dataKey":"RA=="})", kTokens)
+                .identity,
+            genuine
+        );
+        EXPECT_NE(made(members + R"("encryptedContent":null)", kTokens).identity, genuine);
+    }
+    // What stands twice counts as a whole.
+    EXPECT_NE(
+        made(by_id + kRich + ",\"encryptedContent\":1", kTokens).identity,
+        made(by_id + kRich + ",\"encryptedContent\":2", kTokens).identity
+    );
+    const auto content = made(by_content + kRich, kTokens);
+    EXPECT_EQ(first64(*content.identity), content.order_key)
+        << "made of content, it counts only as long as it is the newest of its order key";
+}
+
+TEST_F(JudgeTest, TokensDoNotMatterToABasicItem) {
+    const std::string members = R"("id":"n1","resource":"a")";
+    EXPECT_EQ(made(members, kTokens).identity, made(members).identity);
+    EXPECT_EQ(made(members, kTokens).fold, made(members).fold);
+}
+
+TEST_F(JudgeTest, RichItemNeitherFoldsNorKeepsASweepFromHandingOver) {
+    EXPECT_EQ(made(R"("resource":"drives/d/root","encryptedContent":1)").fold, std::nullopt);
+    const std::string full =
+        R"("changeType":"updated","resource":"a","resourceData":{"id":"B","@odata.etag":"1"},)";
+    EXPECT_TRUE(made(full + R"("encryptedContent":null)", store::Sync::Versions).version);
+    EXPECT_EQ(made(full + kRich, store::Sync::Versions).version, std::nullopt);
 }
 
 TEST_F(JudgeTest, OnlyAnEarlierExpiryIsAHint) {

@@ -152,6 +152,16 @@ TEST(RefusedBodyTest, SampleShowsNoClientState) {
     EXPECT_EQ(masked_sample(R"("clientState":"end\)"), R"("clientState":"***)");
 }
 
+TEST(RefusedBodyTest, SampleShowsNoValidationToken) {
+    EXPECT_EQ(
+        masked_sample(R"({"validationTokens" : ["a.b.c","d.e.f"],"clientState":"s","x":[1]})"),
+        R"({"validationTokens" : [***],"clientState":"***","x":[1]})"
+    );
+    EXPECT_EQ(masked_sample(R"({"ValidationTokens":["a.b.)"), R"({"ValidationTokens":[***)");
+    EXPECT_EQ(masked_sample(R"({"validationTokens":"a.b"})"), R"({"validationTokens":"***"})");
+    EXPECT_EQ(masked_sample(R"({"validationTokens":null})"), R"({"validationTokens":null})");
+}
+
 TEST(AdminTokensTest, TokensOpenWhatTheirLineSays) {
     const auto tokens =
         AdminTokens::parse("# who\n\nread: reading-token-0001\r\nrepair:repair-token-0001\n");

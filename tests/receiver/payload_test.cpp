@@ -154,6 +154,92 @@ TEST_F(PayloadTest, NothingOfOneBodyIsLeftInTheNext) {
     EXPECT_EQ(got.body, "{}");
 }
 
+TEST_F(PayloadTest, ItemIsRichWhereEncryptedContentIsThereWhateverItIs) {
+    for (const char* rich :
+         {R"({"encryptedContent":{"data":"QQ=="}})", R"({"ENCRYPTEDCONTENT":{}})",
+          R"({"EncryptedContent":"x"})", R"({"encryptedContent":1})", R"({"encryptedContent":[]})",
+          R"({"encryptedContent":false})", R"({"encrypted\u0043ontent":{}})",
+          R"({"encryptedContent":null,"encryptedContent":{}})",
+          R"({"encryptedContent":{},"encryptedContent":null})"})
+        EXPECT_TRUE(item(rich).rich) << rich;
+    for (const char* basic :
+         {"{}", R"({"encryptedContent":null})", R"({"resourceData":{"encryptedContent":{}}})",
+          R"({"clientState":{"encryptedContent":{}}})", R"({"encryptedContents":{}})"})
+        EXPECT_FALSE(item(basic).rich) << basic;
+    EXPECT_EQ(
+        item(R"({"a":1,"encryptedContent":{"data":"QQ=="},"b":2})").body,
+        R"({"a":1,"encryptedContent":{"data":"QQ=="},"b":2})"
+    ) << "it is stored as it came";
+}
+
+TEST_F(PayloadTest, HashOfTheContentIsThatOfItsTextWhereverItStands) {
+    const auto hash = item(R"({"a":1,"encryptedContent":{"data":"QQ==","n":1.0}})").content_hash;
+    EXPECT_EQ(hash, sha256(R"({"data":"QQ==","n":1.0})"));
+    EXPECT_EQ(
+        item(R"({"EncryptedContent": {"data" : "QQ==", "n":1.0} , "b":[2]})").content_hash, hash
+    );
+    EXPECT_NE(item(R"({"encryptedContent":{"data":"QQ==","n":1.00}})").content_hash, hash);
+    EXPECT_EQ(item(R"({"encryptedContent":"x"})").content_hash, sha256("\"x\""));
+}
+
+TEST_F(PayloadTest, ValidationTokensAreKeptAsTheyAreWhateverTheyAre) {
+    const auto tokens = [this](const std::string& root) {
+        EXPECT_EQ(parser_.parse(root), PayloadFault::None) << root;
+        return parser_.take_tokens();
+    };
+    EXPECT_EQ(
+        tokens(R"({"value":[{}],"validationTokens":["a.b.c", "d.e.f"]})"), R"(["a.b.c","d.e.f"])"
+    );
+    EXPECT_EQ(tokens(R"({"validationTokens":["a.b.c"],"value":[{"a":[1]},{}]})"), R"(["a.b.c"])");
+    EXPECT_EQ(tokens(R"({"VALIDATIONTOKENS":[],"value":[]})"), "[]");
+    EXPECT_EQ(tokens(R"({"value":[{}],"validationTokens":null})"), "null");
+    EXPECT_EQ(tokens(R"({"value":[{}],"validationTokens":[null,"a"]})"), R"([null,"a"])");
+    EXPECT_EQ(tokens(R"({"value":[],"validationTokens":"a.b.c"})"), R"("a.b.c")");
+    EXPECT_EQ(
+        tokens(R"({"validationTokens":12345678901234567890123,"value":[]})"),
+        "12345678901234567890123"
+    );
+    EXPECT_EQ(
+        tokens(R"({"validationTokens":{"value":[{"x":true}],"validationTokens":[1]},"value":[1]})"),
+        R"({"value":[{"x":true}],"validationTokens":[1]})"
+    );
+    EXPECT_EQ(tokens(R"({"value":[{"validationTokens":["x"]}]})"), "") << "only the envelope's";
+    EXPECT_EQ(tokens(R"({"other":{"validationTokens":["x"]},"value":[]})"), "");
+    EXPECT_EQ(tokens(R"({"value":[{}]})"), "");
+    EXPECT_EQ(parser_.items().size(), 1u);
+    EXPECT_EQ(parser_.items()[0].body, "{}");
+}
+
+TEST_F(PayloadTest, ValidationTokensThatStandThereTwiceCanNeverBeGenuine) {
+    for (const char* body :
+         {R"({"validationTokens":["a.b.c"],"value":[{}],"validationTokens":["a.b.c"]})",
+          R"({"value":[{}],"ValidationTokens":null,"validationTokens":["a.b.c"]})",
+          R"({"validationTokens":["a"],"validationTokens":{"b":[]},"validationTokens":1,"value":[{}]})"
+         }) {
+        EXPECT_EQ(parser_.parse(body), PayloadFault::None) << "basic neighbours are taken";
+        EXPECT_EQ(parser_.take_tokens(), kTokensTwice);
+        EXPECT_EQ(parser_.items().size(), 1u);
+    }
+    EXPECT_EQ(kTokensTwice.front(), '{') << "no array of tokens, and not null";
+    EXPECT_EQ(parser_.parse(R"({"validationTokens":["a"],"value":[]})"), PayloadFault::None);
+    EXPECT_EQ(parser_.take_tokens(), R"(["a"])") << "nothing stays from the last body";
+}
+
+TEST_F(PayloadTest, NothingOfABodyThatBrokeOffStays) {
+    for (const char* broken :
+         {R"({"value":[{"clientState":{"a":)", R"({"validationTokens":["x",)",
+          R"({"value":[{"encryptedContent":{"data":)",
+          R"({"value":[{"id":"n1","resourceData":{)"}) {
+        EXPECT_EQ(parser_.parse(broken), PayloadFault::NotJson);
+        EXPECT_EQ(
+            parser_.parse(R"({"validationTokens":["a","b"],"value":[{"x":1}]})"), PayloadFault::None
+        );
+        EXPECT_EQ(parser_.take_tokens(), R"(["a","b"])") << broken;
+        EXPECT_EQ(parser_.items()[0].body, R"({"x":1})") << broken;
+        EXPECT_FALSE(parser_.items()[0].rich) << broken;
+    }
+}
+
 TEST_F(PayloadTest, BodyThatIsNotJsonIsRefused) {
     for (const char* body :
          {"", " ", "x", "{", R"({"value":[{]})", R"({"value":[]} x)", R"({"value":[],})",
