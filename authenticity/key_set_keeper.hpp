@@ -23,7 +23,8 @@ struct Authority {
     bool operator==(const Authority&) const = default;
 };
 
-/// Where key sets survive a restart. Called from the keeper's thread; may block.
+/// Where key sets survive a restart, one text for each authority and version. Called from the
+/// keeper's thread and by start(), one call at a time; may block.
 class KeySetShelf {
   public:
     virtual ~KeySetShelf() = default;
@@ -34,7 +35,9 @@ class KeySetShelf {
 
 /// Keeps the key sets (v1 and v2) of all authorities: from the shelf at the start, then fetched at
 /// once, daily, and when an unknown `kid` was seen (at most once in five minutes for an authority,
-/// however many). What a fetch fails to bring is kept; what it cannot parse counts as failed.
+/// however many). What a fetch fails to bring is kept, and asked for again after 30 s, doubling to
+/// 15 minutes; what it cannot parse counts as failed. While our clock is in doubt it looks every 15
+/// minutes whether it still is.
 ///
 /// Threads: all functions from any; one thread of its own, which alone talks to the network and the
 /// shelf. `sets()` never waits. Clock and shelf must outlive it.
@@ -58,7 +61,8 @@ class KeySetKeeper {
     void set_authorities(std::vector<Authority> authorities);
 
     [[nodiscard]] KeySetsPtr sets() const;
-    /// A token named a key that is not there.
+    /// A token named a key that is not there. `login`: of the item's tenant, since the token's own
+    /// is not proved.
     void kid_unknown(std::string_view login);
     /// For tests, and for a thread of somebody else's: fetches what is due now; the time of the
     /// next.

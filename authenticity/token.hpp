@@ -43,13 +43,19 @@ struct TokenVerdict {
 
 /// Judges one token: form, algorithm, key, signature, publisher by `ver`, exact issuer, and that
 /// its audience is a client_id of `ours`. `received_at` decides which keys still count.
+///
+/// Where several things are wrong, the reason is the first of: form, algorithm, audience,
+/// publisher, issuer, key, the key's issuer, signature. What costs least comes first, and what
+/// tells an operator most: the token of somebody else's app is that, whoever signed it.
 [[nodiscard]] TokenVerdict judge_token(
     std::string_view token, const KeySets& sets, std::span<const Expected> ours,
     SystemTime received_at
 );
 
 /// The POST's `validationTokens` as intake kept it (JSON; empty: absent), one verdict for each
-/// element; TokensMissing, TokensNull or TokenMalformed alone where there is none to judge.
+/// element; TokensMissing, TokensNull or TokenMalformed alone where there is none to judge, or more
+/// than kMostTokens. Equal tokens are judged once.
+inline constexpr std::size_t kMostTokens = 4'096;
 [[nodiscard]] std::vector<TokenVerdict> judge_tokens(
     std::string_view tokens_json, const KeySets& sets, std::span<const Expected> ours,
     SystemTime received_at
@@ -64,8 +70,13 @@ struct TokenVerdict {
 );
 
 /// Whether nothing about them can change any more, so that they may be stored and trusted ever
-/// after.
+/// after (as long as they `still_hold`). A token that is null stays null.
 [[nodiscard]] bool is_final(std::span<const TokenVerdict> verdicts) noexcept;
+/// False: one was refused for its audience, which is a client_id of `ours` by now. They have to be
+/// judged again.
+[[nodiscard]] bool still_hold(
+    std::span<const TokenVerdict> verdicts, std::span<const Expected> ours
+) noexcept;
 /// For the store: JSON, and back; nothing for what to_text did not write.
 [[nodiscard]] std::string to_text(std::span<const TokenVerdict> verdicts);
 [[nodiscard]] std::optional<std::vector<TokenVerdict>> verdicts_from_text(std::string_view text);
