@@ -1,6 +1,8 @@
 #include "app/api.hpp"
 
+#include "app/delivery_list.hpp"
 #include "app/json_views.hpp"
+#include "app/key_folder.hpp"
 #include "app/repairs.hpp"
 #include "app/subscription_views.hpp"
 #include "core/log.hpp"
@@ -99,8 +101,13 @@ Api::ApiReply Api::answer(const receiver::AdminRequest& request) {
 Api::ApiReply Api::get(const Segments& path, const Query& query) {
     if (path[0] == "status" && path.size() == 1) return status();
     if (auto reply = get_subscriptions(path, query)) return std::move(*reply);
-    if (path[0] == "deliveries" && path.size() == 1) return list_deliveries(query, false);
-    if (path[0] == "dead-letters" && path.size() == 1) return list_deliveries(query, true);
+    using store::DeliveryState;
+    if (path[0] == "deliveries" && path.size() == 1) return list_deliveries(query, std::nullopt);
+    if (path[0] == "dead-letters" && path.size() == 1)
+        return list_deliveries(query, DeliveryState::Dead);
+    if (path[0] == "quarantine" && path.size() == 1)
+        return list_deliveries(query, DeliveryState::Quarantined);
+    if (path[0] == "keys" && path.size() == 1) return list_keys();
     if (path[0] == "notifications" && path.size() == 2) {
         const auto id = parse_id(path[1]);
         if (!id) return refusal(id.error());
@@ -133,6 +140,12 @@ Api::ApiReply Api::post(const Segments& path, const json::value& body) {
     if (path[0] == "replay" && path.size() == 1) return move_deliveries("replay", body);
     if (path[0] == "dead-letters" && path.size() == 2 && (path[1] == "replay" || path[1] == "drop"))
         return move_deliveries("dead-letters/" + path[1], body);
+    if (path[0] == "quarantine" && path.size() == 2 && (path[1] == "retry" || path[1] == "drop"))
+        return move_deliveries("quarantine/" + path[1], body);
+    if (path[0] == "keys" && path.size() == 2 && path[1] == "look") {
+        if (parts_.keys != nullptr) parts_.keys->look();
+        return list_keys();
+    }
     if (path[0] == "handlers" && path.size() == 3 && (path[2] == "pause" || path[2] == "resume"))
         return pause(path[1], path[2] == "pause");
     if (auto reply = post_subscriptions(path, body)) return std::move(*reply);
@@ -161,12 +174,18 @@ Api::ApiReply Api::status() {
     };
 }
 
-Api::ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
+Api::ApiReply Api::list_keys() {
+    return {
+        200, to_json_array(parts_.keys == nullptr ? std::vector<KeyRow>() : parts_.keys->list())
+    };
+}
+
+Api::ApiReply Api::list_deliveries(const Query& query, std::optional<store::DeliveryState> only) {
     store::DeliveryQuery wanted;
     if (auto handler = query("handler"); !handler.empty()) wanted.handler = std::move(handler);
     if (auto name = query("subscription"); !name.empty()) wanted.subscription = std::move(name);
-    const auto state = only_dead ? std::string("dead") : query("state");
-    if (!state.empty()) {
+    wanted.state = only;
+    if (const auto state = query("state"); !only && !state.empty()) {
         wanted.state = store::delivery_state(state);
         if (!wanted.state) return refusal(400, "'state' is no state of a delivery");
     }
@@ -175,10 +194,10 @@ Api::ApiReply Api::list_deliveries(const Query& query, bool only_dead) {
     const auto limit = number_or(query("limit"), 100);
     if (!limit) return refusal(limit.error());
     wanted.after.value = static_cast<std::int64_t>(*after);
-    wanted.limit = std::clamp<std::size_t>(static_cast<std::size_t>(*limit), 1, kMostRows);
-    using Rows = std::vector<store::DeliveryRow>;
-    const auto rows =
-        wait_for<Rows>([&](Completion<Rows> done) { parts_.store.list(wanted, std::move(done)); });
+    const auto rows = list_all(
+        parts_.store, wanted, query("reason"),
+        std::clamp<std::size_t>(static_cast<std::size_t>(*limit), 1, kMostRows)
+    );
     if (!rows) return refusal(rows.error());
     return {200, to_json_array(*rows)};
 }
@@ -191,12 +210,19 @@ Api::ApiReply Api::move_deliveries(const std::string& what, const json::value& b
             parts_.store.replay(*selection, std::move(done));
         } else if (what == "dead-letters/replay") {
             parts_.store.replay_dead(*selection, std::move(done));
+        } else if (what == "quarantine/retry") {
+            parts_.store.retry_quarantined(*selection, std::move(done));
+        } else if (what == "quarantine/drop") {
+            parts_.store.drop_quarantined(*selection, std::move(done));
         } else {
             parts_.store.drop_dead(*selection, std::move(done));
         }
     });
     if (!moved) return refusal(moved.error());
-    return {200, json::object{{what == "dead-letters/drop" ? "dropped" : "replayed", *moved}}};
+    const auto* verb = what.ends_with("/drop")    ? "dropped"
+                       : what.ends_with("/retry") ? "retried"
+                                                  : "replayed";
+    return {200, json::object{{verb, *moved}}};
 }
 
 Api::ApiReply Api::pause(const std::string& handler, bool paused) {

@@ -15,6 +15,8 @@
 
 namespace graphhook::app {
 
+class KeyFolder;
+
 /// What the command line calls: docs/admin-api.md. Threads: any that may block; everything it needs
 /// must outlive it.
 class Api final : public receiver::AdminApi {
@@ -26,6 +28,7 @@ class Api final : public receiver::AdminApi {
         /// "starting", "ready", "draining".
         std::function<std::string_view()> state;
         SystemTime started_at;
+        KeyFolder* keys = nullptr;  ///< nullptr: there are no encryption keys to show.
     };
     explicit Api(Parts parts) : parts_(std::move(parts)) {}
 
@@ -46,7 +49,9 @@ class Api final : public receiver::AdminApi {
     ApiReply get(const Segments& path, const Query& query);
     ApiReply post(const Segments& path, const boost::json::value& body);
     ApiReply status();
-    ApiReply list_deliveries(const Query& query, bool only_dead);
+    /// `only`: whatever state the query asks for.
+    ApiReply list_deliveries(const Query& query, std::optional<store::DeliveryState> only);
+    ApiReply list_keys();
     // About subscriptions, in api_subscriptions.cpp. Absent: not one of theirs.
     std::optional<ApiReply> get_subscriptions(const Segments& path, const Query& query);
     std::optional<ApiReply> post_subscriptions(

@@ -26,6 +26,9 @@ struct Arguments {
     std::uint64_t allow_delete = 0;
     bool all = false;
     bool no_wait = false;
+    bool force = false;
+    KeyArguments key;
+    InspectArguments inspect;
     std::function<ExitCode(const CommandContext&)> command;
 
     [[nodiscard]] CommandContext context() const {
@@ -282,7 +285,9 @@ void add_deliveries(CLI::App& app, Arguments& arguments) {
             });
     add_paging(list, arguments);
     list->add_option("--state", arguments.filter.state, "Only in this state")
-        ->check(CLI::IsMember({"waiting", "leased", "retrying", "behind", "dead", "done"}));
+        ->check(CLI::IsMember(
+            {"waiting", "leased", "retrying", "behind", "dead", "done", "quarantined"}
+        ));
     add_output(list, arguments);
     auto* show =
         add(*group, arguments, "show", "A notification, its item, and its deliveries",
@@ -294,45 +299,128 @@ void add_deliveries(CLI::App& app, Arguments& arguments) {
     add_output(show, arguments);
 }
 
-void add_dead_letters(CLI::App& app, Arguments& arguments) {
+/// What was set aside and waits for an operator: "dead-letters" and "quarantine".
+struct SetAside {
+    std::string group, what, state;
+    std::string again;  ///< The command that hands over again.
+    std::string again_what;
+};
+
+void add_set_aside(CLI::App& app, Arguments& arguments, const SetAside& aside) {
+    const auto example = [&aside](const std::string& rest) {
+        return "  graphhook " + aside.group + " " + rest;
+    };
     auto* group = add_group(
-        app, "dead-letters", "Deliveries that were given up",
-        "  graphhook dead-letters list\n  graphhook dead-letters replay --handler tickets --all"
+        app, aside.group, aside.what,
+        example("list\n") + example(aside.again + " --handler tickets --all")
     );
     auto* list =
         add(*group, arguments, "list", "Which, and why",
-            "  graphhook dead-letters list --handler tickets --output json",
-            [&arguments](const CommandContext& context) {
+            example("list --handler tickets --output json"),
+            [&arguments, state = aside.state](const CommandContext& context) {
                 auto filter = arguments.filter;
-                filter.state = "dead";
+                filter.state = state;
                 return list_deliveries(context, filter);
             });
     add_paging(list, arguments);
+    list->add_option(
+        "--reason", arguments.filter.reason, "Only with this label before the colon of the reason"
+    );
     add_output(list, arguments);
     auto* show =
-        add(*group, arguments, "show", "One, with its item", "  graphhook dead-letters show 1041",
+        add(*group, arguments, "show", "One, with its item as it is stored", example("show 1041"),
             [&arguments](const CommandContext& context) {
                 return show_delivery(context, arguments.name);
             });
     show->add_option("ID", arguments.name, "Its number")->required();
     add_output(show, arguments);
-    for (const bool replay : {true, false}) {
+    for (const bool again : {true, false}) {
+        const auto verb = again ? aside.again : std::string("drop");
         auto* command = add_selecting(
-            *group, arguments, replay ? "replay" : "drop",
-            replay ? "Hands them over again" : "Forgets them for good",
-            replay ? "  graphhook dead-letters replay 1041 1042\n  graphhook dead-letters replay "
-                     "--handler tickets --all"
-                   : "  graphhook dead-letters drop 1041\n  graphhook dead-letters drop --until "
-                     "720h",
-            [&arguments, replay](const CommandContext& context) {
-                return repair_deliveries(
-                    context, replay ? "dead-letters/replay" : "dead-letters/drop",
-                    arguments.selection
-                );
+            *group, arguments, verb, again ? aside.again_what : "Forgets them for good",
+            again ? example(verb + " 1041 1042\n") + example(verb + " --handler tickets --all")
+                  : example("drop 1041\n") + example("drop --until 720h"),
+            [&arguments, target = aside.group + "/" + verb](const CommandContext& context) {
+                return repair_deliveries(context, target, arguments.selection);
             }
         );
         command->add_flag("--all", arguments.selection.all, "All of them");
     }
+}
+
+void add_new_key(CLI::App* command, Arguments& arguments) {
+    command->add_option(
+        "--id", arguments.key.id, "How Graph and files name it (else made of today's date)"
+    );
+    command->add_option("--bits", arguments.key.bits, "Length of the RSA key")
+        ->check(CLI::IsMember({2048, 3072, 4096}))
+        ->capture_default_str();
+    command->add_option("--days", arguments.key.days, "How long its certificate is valid")
+        ->check(CLI::Range(1, 36'500))
+        ->capture_default_str();
+    add_output(command, arguments);
+}
+
+void add_keys(CLI::App& app, Arguments& arguments) {
+    auto* group = add_group(
+        app, "keys", "Keys that Graph encrypts resource data with",
+        "  graphhook keys create\n  graphhook keys list\n  graphhook keys rotate"
+    );
+    auto* create = add(
+        *group, arguments, "create", "Makes a key, which becomes the current one",
+        "  graphhook keys create\n  graphhook keys create --id mail-2027 --bits 4096 --days "
+        "730\n\nThe private key stays in keys.folder and is never printed.",
+        [&arguments](const CommandContext& context) { return create_key(context, arguments.key); }
+    );
+    add_new_key(create, arguments);
+    auto* list =
+        add(*group, arguments, "list", "Which there are, who uses them, until when",
+            "  graphhook keys list\n  graphhook keys list --output json", list_keys);
+    add_output(list, arguments);
+    auto* rotate =
+        add(*group, arguments, "rotate",
+            "Makes a key and moves every subscription to it, while notifications flow",
+            "  graphhook keys rotate\n  graphhook keys rotate --bits 4096 --no-wait\n\n'serve' "
+            "does the work: interrupting this command ends the waiting only. The old key stays "
+            "until nothing can need it.",
+            [&arguments](const CommandContext& context) {
+                return rotate_keys(context, arguments.key, arguments.force, !arguments.no_wait);
+            });
+    add_new_key(rotate, arguments);
+    rotate->add_flag("--no-wait", arguments.no_wait, "Only begin it");
+    rotate->add_flag("--force", arguments.force, "Although the last rotation is not complete");
+}
+
+void add_inspect(CLI::App& app, Arguments& arguments) {
+    auto& given = arguments.inspect;
+    auto* command =
+        add(app, arguments, "inspect", "Says what would be done with a body that Graph sent",
+            "  graphhook inspect body.json\n  graphhook inspect --jwks keys.json --key mail.pem "
+            "--at 2026-11-21T08:00:00Z < body.json\n\nWithout a network. Exits 0 if each item "
+            "would be accepted and, if it has resource data, proved and decrypted.",
+            [&given](const CommandContext& context) { return inspect(context, given); });
+    command->add_option("BODY", given.file, "File with the body; '-' or none: standard input");
+    command->add_option("--jwks", given.jwks, "Key set of the identity platform to verify with")
+        ->type_name("FILE")
+        ->allow_extra_args(false)
+        ->check(CLI::ExistingFile);
+    command->add_option("--key", given.keys, "Certificate and private key to decrypt with")
+        ->type_name("FILE")
+        ->allow_extra_args(false)
+        ->check(CLI::ExistingFile);
+    command->add_option("--passphrase-file", given.passphrase_file, "Of PKCS#12 files")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile);
+    command->add_option("--at", given.at, "When it was received: 2h (ago), or an RFC 3339 time");
+    auto* tenant = command->add_option(
+        "--tenant-id", given.tenant_id, "Judge for this tenant, without a configuration"
+    );
+    auto* client =
+        command->add_option("--client-id", given.client_id, "The application in that tenant");
+    tenant->needs(client);
+    client->needs(tenant);
+    command->add_flag("--reveal", given.reveal, "Print the decrypted resources");
+    add_output(command, arguments);
 }
 
 void add_handlers(CLI::App& app, Arguments& arguments) {
@@ -383,8 +471,18 @@ int run(int argc, const char* const* argv) {
     add_top(app, arguments);
     add_subscriptions(app, arguments);
     add_deliveries(app, arguments);
-    add_dead_letters(app, arguments);
+    add_set_aside(
+        app, arguments,
+        {"dead-letters", "Deliveries that were given up", "dead", "replay", "Hands them over again"}
+    );
+    add_set_aside(
+        app, arguments,
+        {"quarantine", "Notifications that were proved false", "quarantined", "retry",
+         "Judges them anew, and hands over what is genuine"}
+    );
+    add_keys(app, arguments);
     add_handlers(app, arguments);
+    add_inspect(app, arguments);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

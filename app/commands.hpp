@@ -99,4 +99,16 @@ ExitCode rotate_keys(
 /// `login`: signs a user in, on another device, and stores the refresh token.
 ExitCode login(const CommandContext& context, const std::string& tenant);
 
+/// What `inspect` is told.
+struct InspectArguments {
+    std::string file;                     ///< Empty or "-": standard input.
+    std::vector<std::string> jwks, keys;  ///< Instead of those that are stored.
+    std::string passphrase_file, at;
+    std::string tenant_id, client_id;  ///< Instead of a configuration.
+    bool reveal = false;
+};
+/// `inspect`: what would be done with a body. Needs no network, and no configuration if enough is
+/// given. kDone only if every item would be accepted, proved and decrypted.
+ExitCode inspect(const CommandContext& context, const InspectArguments& arguments);
+
 }  // namespace graphhook::app

@@ -55,6 +55,28 @@ class ApiTest : public ::testing::Test {
         ASSERT_TRUE(appended);
     }
 
+    /// What waits for `audit` was proved false.
+    void quarantine_one(const std::string& reason) {
+        const auto leased =
+            wait_for<std::vector<store::Delivery>>([&](Completion<std::vector<store::Delivery>> done
+                                                   ) {
+                store::LeaseRequest request;
+                request.handler = "audit";
+                store->lease(std::move(request), std::move(done));
+            });
+        ASSERT_TRUE(leased);
+        ASSERT_EQ(leased->size(), 1U);
+        const auto settled = wait_for<std::size_t>([&](Completion<std::size_t> done) {
+            store::Settlement settlement;
+            settlement.id = leased->front().id;
+            settlement.attempt = leased->front().attempt;
+            settlement.as = store::SettleAs::Quarantine;
+            settlement.reason = reason;
+            store->settle("audit", {settlement}, std::move(done));
+        });
+        ASSERT_TRUE(settled);
+    }
+
     test::OpenStore store;
     prometheus::Registry registry;
     subscriptions::Metrics metrics{registry};
@@ -88,7 +110,7 @@ TEST_F(ApiTest, ShowsStatusDeliveriesAndANotificationWithItsItem) {
     EXPECT_EQ(shown.at("deliveries").as_array().size(), 1U);
     for (const auto* path :
          {"/handlers", "/dead-letters", "/subscriptions", "/sweeps", "/templates", "/progress",
-          "/refused"}) {
+          "/refused", "/quarantine", "/keys"}) {
         const auto reply = get(path);
         EXPECT_EQ(reply.status, 200U) << path;
         EXPECT_TRUE(boost::json::parse(reply.body).is_array()) << path;
@@ -147,6 +169,32 @@ TEST_F(ApiTest, WhoMayOnlyReadRepairsNothing) {
     EXPECT_EQ(post("/sweep", "{}", false).status, 403U);
     EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})", false).status, 403U);
     EXPECT_EQ(post("/dead-letters/drop", R"({"all":true})").status, 200U);
+}
+
+TEST_F(ApiTest, TheQuarantineIsListedShownRetriedAndDropped) {
+    store_one();
+    quarantine_one("token_signature: no key verifies it");
+    const auto rows = [&](const std::string& query) {
+        return boost::json::parse(get("/quarantine", query).body).as_array();
+    };
+    ASSERT_EQ(rows("").size(), 1U);
+    EXPECT_EQ(rows("reason=token_signature").size(), 1U);
+    // A label, not just the beginning of one.
+    EXPECT_TRUE(rows("reason=token").empty());
+    EXPECT_EQ(rows("")[0].at("state").as_string(), "quarantined");
+    const auto status = boost::json::parse(get("/status").body);
+    EXPECT_EQ(status.at("store").at("quarantined").at("token_signature").to_number<int>(), 1);
+    const auto count = [&](const AdminReply& reply, const char* member) {
+        EXPECT_EQ(reply.status, 200U) << reply.body;
+        return boost::json::parse(reply.body).at(member).to_number<int>();
+    };
+    EXPECT_EQ(post("/quarantine/retry", R"({"all":true})", false).status, 403U);
+    EXPECT_EQ(post("/quarantine/retry", "{}").status, 400U);
+    EXPECT_EQ(count(post("/quarantine/retry", R"({"all":true})"), "retried"), 1);
+    EXPECT_TRUE(rows("").empty());
+    quarantine_one("data_key: not for this key");
+    EXPECT_EQ(count(post("/quarantine/drop", R"({"all":true})"), "dropped"), 1);
+    EXPECT_TRUE(rows("").empty());
 }
 
 TEST_F(ApiTest, PausingIsSeenInTheList) {
