@@ -30,6 +30,17 @@ prometheus::Histogram& histogram(
     return BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
 }
 
+prometheus::Counter& dropped(Registry& registry, const char* why) {
+    return BuildCounter()
+        .Name("graphhook_quarantine_dropped_total")
+        .Help("Deliveries that left the quarantine to keep it within its bounds.")
+        .Register(registry)
+        .Add({{"why", why}});
+}
+
+/// Reasons are few; should they ever not be, the rest share a label.
+constexpr std::size_t kMostReasons = 32;
+
 double seconds(std::chrono::nanoseconds duration) {
     return std::chrono::duration<double>(duration).count();
 }
@@ -93,7 +104,14 @@ Metrics::Metrics(Registry& registry)
       dead_(BuildGauge()
                 .Name("graphhook_dead_letters")
                 .Help("Deliveries that were given up and wait for an operator.")
-                .Register(registry)) {
+                .Register(registry)),
+      quarantined_(BuildGauge()
+                       .Name("graphhook_quarantined")
+                       .Help("Deliveries that were proved false and are kept to be looked at.")
+                       .Register(registry)),
+      dropped_items_(dropped(registry, "items")),
+      dropped_age_(dropped(registry, "age")),
+      dropped_bytes_(dropped(registry, "bytes")) {
 }
 
 void Metrics::committed(std::chrono::nanoseconds took, std::uint64_t notifications) {
@@ -117,6 +135,12 @@ void Metrics::interrupted_readers(std::uint64_t times) {
     interrupted_readers_.Increment(static_cast<double>(times));
 }
 
+void Metrics::quarantine_dropped(std::uint64_t items, std::uint64_t age, std::uint64_t bytes) {
+    if (items != 0) dropped_items_.Increment(static_cast<double>(items));
+    if (age != 0) dropped_age_.Increment(static_cast<double>(age));
+    if (bytes != 0) dropped_bytes_.Increment(static_cast<double>(bytes));
+}
+
 void Metrics::checkpointed(std::chrono::nanoseconds writer_stalled) {
     checkpoint_stall_.Observe(seconds(writer_stalled));
 }
@@ -127,6 +151,17 @@ void Metrics::refresh(const StoreStats& stats, std::chrono::system_clock::time_p
     wal_bytes_.Set(static_cast<double>(stats.wal_bytes));
     notifications_.Set(static_cast<double>(stats.notifications));
     repeat_keys_.Set(static_cast<double>(stats.repeat_keys));
+    std::map<std::string, std::uint64_t> by_reason;
+    for (const auto& [reason, gauge] : quarantined_by_) by_reason[reason] = 0;
+    for (const auto& [reason, count] : stats.quarantined) {
+        const bool room = by_reason.size() < kMostReasons || by_reason.contains(reason);
+        by_reason[room ? reason : "other"] += count;
+    }
+    for (const auto& [reason, count] : by_reason) {
+        auto*& gauge = quarantined_by_[reason];
+        if (gauge == nullptr) gauge = &quarantined_.Add({{"reason", reason}});
+        gauge->Set(static_cast<double>(count));
+    }
     for (const auto& handler : stats.handlers) {
         auto found = handlers_.find(handler.handler);
         if (found == handlers_.end()) {

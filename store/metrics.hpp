@@ -32,6 +32,8 @@ class Metrics {
     void folded(std::uint64_t items);
     void refused_appends(std::uint64_t appends);
     void interrupted_readers(std::uint64_t times);
+    /// Dropped from the quarantine because of its number, their age, or the store's size.
+    void quarantine_dropped(std::uint64_t items, std::uint64_t age, std::uint64_t bytes);
     void checkpointed(std::chrono::nanoseconds writer_stalled);
     /// The gauges, about once a second.
     void refresh(const StoreStats& stats, std::chrono::system_clock::time_point now);
@@ -58,7 +60,12 @@ class Metrics {
     prometheus::Family<prometheus::Gauge>& backlog_;
     prometheus::Family<prometheus::Gauge>& oldest_;
     prometheus::Family<prometheus::Gauge>& dead_;
+    prometheus::Family<prometheus::Gauge>& quarantined_;
+    prometheus::Counter& dropped_items_;
+    prometheus::Counter& dropped_age_;
+    prometheus::Counter& dropped_bytes_;
     std::map<std::string, OfHandler> handlers_;
+    std::map<std::string, prometheus::Gauge*> quarantined_by_;  ///< By reason.
 };
 
 }  // namespace graphhook::store

@@ -6,13 +6,14 @@
 namespace graphhook::store {
 namespace {
 
-constexpr std::array<std::pair<DeliveryState, std::string_view>, 6> kStates{{
+constexpr std::array<std::pair<DeliveryState, std::string_view>, 7> kStates{{
     {DeliveryState::Waiting, "waiting"},
     {DeliveryState::Leased, "leased"},
     {DeliveryState::Retrying, "retrying"},
     {DeliveryState::Behind, "behind"},
     {DeliveryState::Dead, "dead"},
     {DeliveryState::Done, "done"},
+    {DeliveryState::Quarantined, "quarantined"},
 }};
 
 }  // namespace

@@ -13,13 +13,15 @@ std::int64_t micros(SystemTime time) {
 
 Dispatch::Dispatch(
     Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-    Clock& clock
+    Proofs& proofs, Quarantine& quarantine, Clock& clock
 )
     : connection_(connection),
       writes_(writes),
       pages_(pages),
       streams_(streams),
       folds_(folds),
+      proofs_(proofs),
+      quarantine_(quarantine),
       clock_(clock),
       insert_handler_(connection, "INSERT INTO handler(id, name, paused) VALUES(?, ?, 0)"),
       pause_handler_(connection, "UPDATE handler SET paused = ? WHERE id = ?"),

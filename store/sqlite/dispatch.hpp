@@ -5,6 +5,8 @@
 #include "store/sqlite/fold_map.hpp"
 #include "store/sqlite/handler_state.hpp"
 #include "store/sqlite/pages.hpp"
+#include "store/sqlite/proofs.hpp"
+#include "store/sqlite/quarantine.hpp"
 #include "store/sqlite/streams.hpp"
 #include "store/sqlite/writes.hpp"
 #include "store/store.hpp"
@@ -21,7 +23,8 @@
 
 namespace graphhook::store {
 
-/// Who has what: leases, order, retries, dead letters, and each handler's cursor.
+/// Who has what: leases, order, retries, dead letters, what is in the quarantine, and each
+/// handler's cursor.
 ///
 /// Memory holds what is leased or waits for a leased one; the file holds how far each handler is
 /// (one small row a commit) and a row for each exception. What memory says is ahead of the file
@@ -31,7 +34,7 @@ class Dispatch {
   public:
     Dispatch(
         Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-        Clock& clock
+        Proofs& proofs, Quarantine& quarantine, Clock& clock
     );
 
     // --- start
@@ -76,6 +79,9 @@ class Dispatch {
     /// A dead letter once more. False where there is none.
     bool replay_dead(HandlerState& handler, std::int64_t id);
     bool drop_dead(HandlerState& handler, std::int64_t id);
+    /// Out of the quarantine, to be judged anew. False where it is not there.
+    bool retry_quarantined(HandlerState& handler, std::int64_t id);
+    bool drop_quarantined(HandlerState& handler, std::int64_t id);
 
     // --- seeing
     [[nodiscard]] std::vector<HandlerStats> stats();
@@ -116,7 +122,12 @@ class Dispatch {
     void free_key(HandlerState& handler, std::uint64_t key);
     void lapse(HandlerState& handler, std::int64_t id, Flight& flight);
     void finish(HandlerState& handler, std::int64_t id, Lane lane, std::uint32_t stream);
-    void bury(HandlerState& handler, std::int64_t id, const Flight& flight, std::string reason);
+    /// Where what is given up goes.
+    enum class Grave : std::uint8_t { Dead, Quarantine };
+    void bury(
+        HandlerState& handler, std::int64_t id, const Flight& flight, std::string reason,
+        Grave grave = Grave::Dead
+    );
 
     // rows (rows.cpp)
     void put_row(
@@ -135,12 +146,16 @@ class Dispatch {
     /// Keeps a cursor's bitmap small: what holds it back gets a row.
     void trim(HandlerState& handler, Lane lane);
     Head head_of(std::int64_t id, HeadPagePtr& page);
+    /// A row for what is finished, marked as replayed.
+    void hand_over_again(HandlerState& handler, std::int64_t id, std::uint64_t key);
 
     Connection& connection_;
     Writes& writes_;
     Pages& pages_;
     Streams& streams_;
     FoldMap& folds_;
+    Proofs& proofs_;
+    Quarantine& quarantine_;
     Clock& clock_;
     std::map<std::string, std::unique_ptr<HandlerState>> handlers_;
     bool finished_some_ = false;

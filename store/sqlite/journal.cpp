@@ -7,7 +7,7 @@ namespace graphhook::store {
 
 Journal::Journal(
     Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-    RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch
+    RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch, Proofs& proofs
 )
     : writes_(writes),
       pages_(pages),
@@ -16,6 +16,7 @@ Journal::Journal(
       repeats_(repeats),
       versions_(versions),
       dispatch_(dispatch),
+      proofs_(proofs),
       insert_head_(connection, "INSERT INTO head VALUES(?, ?, ?, ?, ?, ?)"),
       insert_body_(connection, "INSERT INTO body VALUES(?, ?)"),
       total_(static_cast<std::uint64_t>(
@@ -46,8 +47,8 @@ void Journal::remember(const Item& item) {
 }
 
 bool Journal::folds(const Item& item, std::uint64_t key) const {
-    // What has a version says something of its own.
-    if (!item.fold || item.version) return false;
+    // What has a version, or brings its resource, says something of its own.
+    if (!item.fold || item.version || item.tokens != nullptr) return false;
     const auto planned = planned_folds_.find(key);
     if (planned != planned_folds_.end()) return planned->second.fold == item.fold;
     return folds_.folds(key, *item.fold);
@@ -73,12 +74,14 @@ void Journal::place(const Item& item, std::uint64_t key, SystemTime received_at)
         );
     }
     Planned& page = planned_pages_[*open];
+    const std::int64_t proof =
+        item.tokens != nullptr ? proofs_.number_of(item.tokens, page.page) : 0;
     const std::uint32_t index =
-        page.writer.add(item, stream.number, received_at - page.received_at);
+        page.writer.add(item, stream.number, received_at - page.received_at, proof);
     ++planned_;
     remember(item);
     if (item.version) planned_versions_.insert_or_assign(first64(*item.version), *item.version);
-    if (item.fold && !item.version) {
+    if (item.fold && !item.version && item.tokens == nullptr) {
         planned_folds_.insert_or_assign(key, Folding{item.fold, id_of(page.page, index)});
     } else if (const auto earlier = planned_folds_.find(key); earlier != planned_folds_.end()) {
         earlier->second.fold.reset();
@@ -114,6 +117,7 @@ void Journal::plan(std::span<AppendCall> calls) {
 void Journal::write() {
     if (planned_pages_.empty()) return;
     writes_.begin();
+    proofs_.write();
     std::uint64_t before = total_;
     for (Planned& page : planned_pages_) {
         page.writer.seal(page.page);
@@ -152,6 +156,7 @@ void Journal::committed() {
             repeats_.revoke(place);
         }
     }
+    proofs_.committed();
     for (const auto& planned : planned_versions_) versions_.insert(planned.second, latest_);
     for (const auto& [key, folding] : planned_folds_) {
         if (folding.fold) {
@@ -165,6 +170,7 @@ void Journal::committed() {
 
 void Journal::discard() {
     planned_ = 0;
+    proofs_.discard();
     planned_pages_.clear();
     open_page_ = {};
     planned_keys_.clear();

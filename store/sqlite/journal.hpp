@@ -5,6 +5,7 @@
 #include "store/sqlite/dispatch.hpp"
 #include "store/sqlite/fold_map.hpp"
 #include "store/sqlite/pages.hpp"
+#include "store/sqlite/proofs.hpp"
 #include "store/sqlite/repeat_window.hpp"
 #include "store/sqlite/streams.hpp"
 #include "store/sqlite/writes.hpp"
@@ -27,13 +28,13 @@ struct AppendCall {
 };
 
 /// Turns all appends of a round into pages: leaves out repeats, folds, numbers. Nothing of it
-/// counts (identities, versions, folds, numbers) before the commit succeeded. Threads: the
+/// counts (identities, versions, folds, numbers, proofs) before the commit succeeded. Threads: the
 /// writer's.
 class Journal {
   public:
     Journal(
         Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-        RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch
+        RepeatWindow& repeats, RepeatWindow& versions, Dispatch& dispatch, Proofs& proofs
     );
 
     /// Decides, and writes what must stay even if the pages can not be written: streams.
@@ -72,6 +73,7 @@ class Journal {
     RepeatWindow& repeats_;
     RepeatWindow& versions_;
     Dispatch& dispatch_;
+    Proofs& proofs_;
     Statement insert_head_, insert_body_;
 
     std::uint64_t total_ = 0;

@@ -69,6 +69,15 @@ bool Dispatch::lend(
         return true;
     }
     Delivery delivery;
+    if (head.rich) {
+        // Without what is to prove it, it must not look like a basic one.
+        delivery.proof = proofs_.find(content->proof);
+        if (delivery.proof == nullptr) {
+            bury(handler, id, flight, "the tokens that came with it are damaged");
+            if (flight.row) order_rows(handler, flight.key, lending.now);
+            return true;
+        }
+    }
     delivery.id = {id};
     delivery.stream = streams_.at(head.stream);
     delivery.subscription_id = content->subscription_id;

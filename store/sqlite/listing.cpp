@@ -1,6 +1,7 @@
 #include "store/sqlite/listing.hpp"
 
 #include "store/sqlite/handler_state.hpp"
+#include "store/sqlite/quarantine.hpp"
 #include "store/sqlite/streams.hpp"
 
 #include <sqlite3.h>
@@ -17,6 +18,13 @@ SystemTime time_of(std::int64_t micros) {
 
 /// A step ends after this, so that its snapshot does not hold back the WAL.
 constexpr std::chrono::milliseconds kStep{20};
+
+/// Where the rows of that state are.
+const char* table_of(DeliveryState state) {
+    return state == DeliveryState::Dead          ? "dead"
+           : state == DeliveryState::Quarantined ? "quarantine"
+                                                 : "delivery";
+}
 
 }  // namespace
 
@@ -99,19 +107,16 @@ std::optional<std::string> Snapshot::data(std::int64_t page) {
     return std::string(query.blob(0));
 }
 
-std::optional<std::int64_t> Snapshot::next_row(std::int64_t from, bool deliveries, bool dead) {
+std::optional<std::int64_t> Snapshot::next_row(std::int64_t from, DeliveryState state) {
     std::optional<std::int64_t> lowest;
-    for (const bool of_dead : {false, true}) {
-        if (of_dead ? !dead : !deliveries) continue;
-        Statement statement(
-            connection_, of_dead ? "SELECT id FROM dead WHERE handler = ? AND id >= ? LIMIT 1"
-                                 : "SELECT id FROM delivery WHERE handler = ? AND id >= ? LIMIT 1"
-        );
-        for (const OfHandler& handler : handlers_) {
-            Query query(statement);
-            if (!query.bind(1, handler.number).bind(2, from).step()) continue;
-            lowest = std::min(lowest.value_or(query.integer(0)), query.integer(0));
-        }
+    Statement statement(
+        connection_, std::string("SELECT id FROM ") + table_of(state) +
+                         " WHERE handler = ? AND id >= ? ORDER BY id LIMIT 1"
+    );
+    for (const OfHandler& handler : handlers_) {
+        Query query(statement);
+        if (!query.bind(1, handler.number).bind(2, from).step()) continue;
+        lowest = std::min(lowest.value_or(query.integer(0)), query.integer(0));
     }
     return lowest;
 }
@@ -128,16 +133,22 @@ std::map<std::uint32_t, DeliveryRow> Snapshot::rows(const OfHandler& handler, st
         "SELECT id, 0, attempts, NULL, reason, replayed FROM dead WHERE handler = ? AND "
         "id >= ? AND id < ?"
     );
-    for (Statement* statement : {&active, &dead}) {
+    Statement quarantined(
+        connection_,
+        "SELECT id, 0, attempts, NULL, reason, replayed FROM quarantine WHERE handler = ? AND "
+        "id >= ? AND id < ?"
+    );
+    for (Statement* statement : {&active, &dead, &quarantined}) {
         Query query(*statement);
         query.bind(1, handler.number).bind(2, id_of(page, 0)).bind(3, id_of(page + 1, 0));
         while (query.step()) {
             DeliveryRow row;
             row.id = {query.integer(0)};
             const auto state = static_cast<RowState>(query.integer(1));
-            row.state = statement == &dead         ? DeliveryState::Dead
-                        : state == RowState::Retry ? DeliveryState::Retrying
-                                                   : DeliveryState::Behind;
+            row.state = statement == &dead          ? DeliveryState::Dead
+                        : statement == &quarantined ? DeliveryState::Quarantined
+                        : state == RowState::Retry  ? DeliveryState::Retrying
+                                                    : DeliveryState::Behind;
             row.attempts = static_cast<std::uint32_t>(query.integer(2));
             if (!query.null(3)) row.next_at = time_of(query.integer(3));
             row.reason = query.text(4);
@@ -162,7 +173,8 @@ std::optional<DeliveryRow> Snapshot::delivery(
         row.state = DeliveryState::Done;
         row.attempts = 1;
     }
-    if (row.state != DeliveryState::Done && row.state != DeliveryState::Dead) {
+    if (row.state != DeliveryState::Done && row.state != DeliveryState::Dead &&
+        row.state != DeliveryState::Quarantined) {
         if (const auto now = leased.find({handler.number, id}); now != leased.end()) {
             row.state = DeliveryState::Leased;
             row.attempts = now->second;
@@ -186,13 +198,12 @@ bool Listing::step(Connection& connection, std::vector<DeliveryRow>& rows) {
     std::vector<DeliveryRow> found;
     std::int64_t from = from_;
     bool over = false;
-    const bool only_rows = query_.state == DeliveryState::Retrying ||
-                           query_.state == DeliveryState::Behind ||
-                           query_.state == DeliveryState::Dead;
+    const bool only_rows =
+        query_.state == DeliveryState::Retrying || query_.state == DeliveryState::Behind ||
+        query_.state == DeliveryState::Dead || query_.state == DeliveryState::Quarantined;
     while (!over && std::chrono::steady_clock::now() - begin < kStep) {
         if (only_rows) {
-            const bool dead = query_.state == DeliveryState::Dead;
-            const auto next = snapshot.next_row(from, !dead, dead);
+            const auto next = snapshot.next_row(from, *query_.state);
             over = !next;
             if (over) break;
             from = *next;
@@ -255,6 +266,12 @@ Result<StoredNotification> show_notification(
     stored.resource = content->resource;
     stored.body = content->body;
     stored.received_at = page->received_at + head.late;
+    stored.rich = head.rich;
+    if (head.rich) {
+        Statement statement(connection, "SELECT verdict FROM proof WHERE number = ?");
+        Query query(statement);
+        if (query.bind(1, content->proof).step()) stored.verdict = query.text(0);
+    }
     for (const auto& handler : snapshot.handlers()) {
         auto row = Snapshot::delivery(
             handler, *page, index_of(id.value), head, snapshot.rows(handler, page->page), leased
@@ -295,6 +312,12 @@ bool FileStats::step(Connection& connection, StoreStats& stats) {
             }
             next.handlers.push_back(std::move(of_handler));
         }
+        Statement reasons(connection, "SELECT substr(reason, 1, 64) FROM quarantine");
+        for (Query query(reasons); query.step();) {
+            ++next.quarantined[quarantine_label(query.text(0))];
+        }
+        Statement oldest(connection, kOldestNotification);
+        if (Query query(oldest); query.step()) next.oldest_notification = time_of(query.integer(0));
         next.notifications = static_cast<std::uint64_t>(
             connection.query("SELECT coalesce((SELECT before + count FROM head ORDER BY page DESC "
                              "LIMIT 1), 0) - (SELECT value FROM counter WHERE name = 'deleted')")

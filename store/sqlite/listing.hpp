@@ -44,10 +44,8 @@ class Snapshot {
     /// The first page from `from` on. Throws SqlError where it is damaged.
     [[nodiscard]] std::optional<Page> next_page(std::int64_t from);
     [[nodiscard]] std::optional<std::string> data(std::int64_t page);
-    /// The lowest notification from `from` on with a row of one of these kinds.
-    [[nodiscard]] std::optional<std::int64_t> next_row(
-        std::int64_t from, bool deliveries, bool dead
-    );
+    /// The lowest notification from `from` on with a row in the table of that state.
+    [[nodiscard]] std::optional<std::int64_t> next_row(std::int64_t from, DeliveryState state);
     /// The rows of (handler, page), by index.
     [[nodiscard]] std::map<std::uint32_t, DeliveryRow> rows(
         const OfHandler& handler, std::int64_t page

@@ -9,6 +9,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "pages are little-endian");
 
 constexpr std::uint32_t kHasIdentity = 1;
+constexpr std::uint32_t kRich = 2;
 
 /// As it lies in `heads`, after the eight bytes of the checksum.
 struct StoredHead {
@@ -22,7 +23,8 @@ struct StoredHead {
 static_assert(sizeof(StoredHead) == 40);
 
 constexpr std::size_t kChecksum = 8;
-constexpr std::size_t kLengths = 8;  // of subscription id and resource, before each content
+constexpr std::size_t kLengths = 8;     // of subscription id and resource, before each content
+constexpr std::size_t kRichBytes = 12;  // proof and version, after the lengths of a rich one
 
 template <class T>
 void append_bytes(std::string& out, const T& value) {
@@ -62,13 +64,14 @@ std::uint64_t checksum64(std::string_view bytes, std::uint64_t seed) noexcept {
 
 bool PageWriter::takes(const Item& item) const noexcept {
     if (count_ == 0) return true;
-    return count_ < kPageItems && data_.size() + kLengths + item.subscription_id.size() +
-                                          item.resource.size() + item.body.size() <=
+    return count_ < kPageItems && data_.size() + kLengths + kRichBytes +
+                                          item.subscription_id.size() + item.resource.size() +
+                                          item.body.size() <=
                                       kPageBytes;
 }
 
 std::uint32_t PageWriter::add(
-    const Item& item, std::uint32_t stream, std::chrono::microseconds late
+    const Item& item, std::uint32_t stream, std::chrono::microseconds late, std::int64_t proof
 ) {
     StoredHead head{};
     head.stream = stream;
@@ -81,6 +84,12 @@ std::uint32_t PageWriter::add(
     head.offset = static_cast<std::uint32_t>(data_.size());
     append_bytes(data_, static_cast<std::uint32_t>(item.subscription_id.size()));
     append_bytes(data_, static_cast<std::uint32_t>(item.resource.size()));
+    if (proof != 0) {
+        head.flags |= kRich;
+        append_bytes(data_, proof);
+        const std::size_t before = versions_.size() / sizeof(Key128);
+        append_bytes(data_, static_cast<std::uint32_t>(item.version ? before + 1 : 0));
+    }
     data_ += item.subscription_id;
     data_ += item.resource;
     data_ += item.body;
@@ -121,6 +130,7 @@ Head read_head(std::string_view heads, std::uint32_t index) {
     head.offset = stored.offset;
     head.size = stored.size;
     head.late = std::chrono::microseconds(stored.flags >> 8);
+    head.rich = (stored.flags & kRich) != 0;
     return head;
 }
 
@@ -141,11 +151,19 @@ std::optional<Content> read_content(std::string_view data, const Head& head) {
     std::memcpy(&id_size, rest.data(), 4);
     std::memcpy(&resource_size, rest.data() + 4, 4);
     rest.remove_prefix(kLengths);
+    Content content;
+    if (head.rich) {
+        if (rest.size() < kRichBytes) return {};
+        std::memcpy(&content.proof, rest.data(), sizeof content.proof);
+        std::memcpy(&content.version, rest.data() + sizeof content.proof, sizeof content.version);
+        rest.remove_prefix(kRichBytes);
+        if (content.proof <= 0) return {};
+    }
     if (id_size > rest.size() || resource_size > rest.size() - id_size) return {};
-    return Content{
-        rest.substr(0, id_size), rest.substr(id_size, resource_size),
-        rest.substr(id_size + resource_size)
-    };
+    content.subscription_id = rest.substr(0, id_size);
+    content.resource = rest.substr(id_size, resource_size);
+    content.body = rest.substr(id_size + resource_size);
+    return content;
 }
 
 void put_varint(std::string& out, std::uint64_t value) {

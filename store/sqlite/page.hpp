@@ -39,6 +39,7 @@ struct Head {
     std::uint32_t offset = 0;  ///< Into data.
     std::uint32_t size = 0;
     std::chrono::microseconds late{};  ///< Received this long after the page's time.
+    bool rich = false;                 ///< Its content names a proof.
 };
 /// What `late` can hold; what came later still needs another page.
 inline constexpr std::chrono::microseconds kLatest{(1 << 24) - 1};
@@ -47,8 +48,11 @@ inline constexpr std::chrono::microseconds kLatest{(1 << 24) - 1};
 class PageWriter {
   public:
     [[nodiscard]] bool takes(const Item& item) const noexcept;
-    /// Its index.
-    std::uint32_t add(const Item& item, std::uint32_t stream, std::chrono::microseconds late);
+    /// Its index. `proof`: the number of its tokens; 0: it is a basic one.
+    std::uint32_t add(
+        const Item& item, std::uint32_t stream, std::chrono::microseconds late,
+        std::int64_t proof = 0
+    );
     [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
     /// Adds the checksums; nothing may be added afterwards.
     void seal(std::int64_t page);
@@ -75,6 +79,8 @@ class PageWriter {
 
 struct Content {
     std::string_view subscription_id, resource, body;
+    std::int64_t proof = 0;     ///< Of a rich one.
+    std::uint32_t version = 0;  ///< Of a rich one: which of the page's versions, from 1; 0: none.
 };
 /// Nothing where the lengths do not fit `data`.
 [[nodiscard]] std::optional<Content> read_content(std::string_view data, const Head& head);

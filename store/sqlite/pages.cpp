@@ -30,7 +30,8 @@ Pages::Pages(Connection& connection)
           "SELECT page, lane, received_at, count, heads FROM head WHERE page >= ? AND "
           "length(heads) > 8 + 40 * count ORDER BY page"
       ),
-      body_(connection, "SELECT data FROM body WHERE page = ?") {
+      body_(connection, "SELECT data FROM body WHERE page = ?"),
+      oldest_(connection, kOldestNotification) {
     last_[0] = connection.query("SELECT page FROM head WHERE lane = 0 ORDER BY page DESC LIMIT 1");
     last_[1] = connection.query("SELECT page FROM head WHERE lane = 1 ORDER BY page DESC LIMIT 1");
 }
@@ -104,6 +105,12 @@ DataPtr Pages::data(std::int64_t page) {
     if (!data_sound(*data, page)) return nullptr;
     keep(page, data);
     return data;
+}
+
+std::optional<SystemTime> Pages::oldest() {
+    Query query(oldest_);
+    if (!query.step()) return {};
+    return SystemTime(std::chrono::microseconds(query.integer(0)));
 }
 
 void Pages::appended(HeadPagePtr heads, DataPtr data) {

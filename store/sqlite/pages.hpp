@@ -8,10 +8,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace graphhook::store {
+
+inline constexpr const char* kOldestNotification =
+    "SELECT received_at FROM head ORDER BY page LIMIT 1";
 
 /// The heads of a page in memory.
 struct HeadPage {
@@ -47,6 +51,9 @@ class Pages {
     /// nullptr: not stored, or damaged.
     [[nodiscard]] DataPtr data(std::int64_t page);
 
+    /// Of the first page that is stored.
+    [[nodiscard]] std::optional<SystemTime> oldest();
+
     /// A page was committed.
     void appended(HeadPagePtr heads, DataPtr data);
     [[nodiscard]] std::int64_t last(Lane lane) const noexcept {
@@ -80,7 +87,7 @@ class Pages {
     void keep(HeadPagePtr heads);
     void keep(std::int64_t page, DataPtr data);
 
-    Statement by_page_, next_change_, next_lifecycle_, all_, with_versions_, body_;
+    Statement by_page_, next_change_, next_lifecycle_, all_, with_versions_, body_, oldest_;
     std::array<std::int64_t, 2> last_{};
     std::deque<HeadPagePtr> heads_;  // the newest last
     std::deque<Data> data_;

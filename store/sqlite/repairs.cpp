@@ -1,6 +1,7 @@
 #include "store/sqlite/repairs.hpp"
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 namespace graphhook::store {
@@ -44,13 +45,19 @@ void Repair::one(Tables& tables, HandlerState& handler, std::int64_t id) {
         case What::DropDead:
             did = tables.dispatch.drop_dead(handler, id);
             break;
+        case What::RetryQuarantined:
+            did = tables.dispatch.retry_quarantined(handler, id);
+            break;
+        case What::DropQuarantined:
+            did = tables.dispatch.drop_quarantined(handler, id);
+            break;
     }
     if (did) ++count_;
 }
 
 bool Repair::step(Tables& tables) {
     if (!selection_.ids.empty()) return step_ids(tables);
-    return what_ == What::Replay ? step_pages(tables) : step_dead(tables);
+    return what_ == What::Replay ? step_pages(tables) : step_rows(tables);
 }
 
 bool Repair::step_ids(Tables& tables) {
@@ -99,9 +106,12 @@ bool Repair::step_pages(Tables& tables) {
     return false;
 }
 
-bool Repair::step_dead(Tables& tables) {
+bool Repair::step_rows(Tables& tables) {
+    const bool dead = what_ == What::ReplayDead || what_ == What::DropDead;
     Statement next(
-        tables.connection, "SELECT id, received_at FROM dead WHERE handler = ? AND id >= ? LIMIT ?"
+        tables.connection, std::string("SELECT id, received_at FROM ") +
+                               (dead ? "dead" : "quarantine") +
+                               " WHERE handler = ? AND id >= ? ORDER BY id LIMIT ?"
     );
     std::size_t at = 0;
     for (const auto& [name, handler] : tables.dispatch.handlers()) {

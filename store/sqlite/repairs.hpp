@@ -12,7 +12,13 @@ namespace graphhook::store {
 /// Replays and drops what a selection names, in slices of a few ms on the writer's thread.
 class Repair {
   public:
-    enum class What : std::uint8_t { Replay, ReplayDead, DropDead };
+    enum class What : std::uint8_t {
+        Replay,
+        ReplayDead,
+        DropDead,
+        RetryQuarantined,
+        DropQuarantined
+    };
     Repair(What what, Selection selection);
 
     /// What is wrong with the selection, before anything is done.
@@ -26,7 +32,8 @@ class Repair {
     [[nodiscard]] bool fits(SystemTime received_at) const;
     bool step_ids(Tables& tables);
     bool step_pages(Tables& tables);
-    bool step_dead(Tables& tables);
+    /// Of dead letters or of the quarantine.
+    bool step_rows(Tables& tables);
     void one(Tables& tables, HandlerState& handler, std::int64_t id);
 
     const What what_;

@@ -42,6 +42,7 @@ bool Retention::step(Tables& tables) {
         delete_some(tables);
         return true;
     }
+    if (tables.proofs.sweep()) return true;
     return give_back(tables);
 }
 
@@ -89,13 +90,18 @@ void Retention::delete_some(Tables& tables) {
             ++wanted_;
             continue;
         }
+        // What is in the quarantine holds its page only while there is space.
+        if (!crowded && tables.quarantine.holds(row.page)) continue;
         wanted_ = 0;
+        tables.quarantine.page_goes(row.page);
         tables.writes.add(delete_head_, {row.page});
         tables.writes.add(delete_body_, {row.page});
         deleted_ += row.count;
         if (std::chrono::steady_clock::now() - begin > kStep) break;
     }
-    if (deleted_ != before) tables.writes.add(count_, {static_cast<std::int64_t>(deleted_)});
+    if (deleted_ == before) return;
+    tables.writes.add(count_, {static_cast<std::int64_t>(deleted_)});
+    tables.proofs.pages_went();
 }
 
 bool Retention::give_back(Tables& tables) {

@@ -8,7 +8,8 @@
 
 namespace graphhook::store {
 
-/// Deletes what every handler has finished and is old, and gives space back, a few pages at a time.
+/// Deletes what every handler has finished and is old, the tokens that nothing needs any more, and
+/// gives space back, a few pages at a time.
 /// Threads: the writer's.
 class Retention {
   public:

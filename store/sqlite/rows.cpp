@@ -151,30 +151,51 @@ bool Dispatch::replay(HandlerState& handler, const HeadPage& page, std::uint32_t
         if (query.bind(1, handler.number).bind(2, id).step()) return false;
     }
     drop_dead(handler, id);
-    Flight flight;
-    flight.attempt = 0;
-    flight.key = lane_key(head.order_key, page.lane);
-    flight.replayed = true;
-    put_row(handler, id, flight, RowState::Behind, {}, "");
-    order_rows(handler, flight.key, clock_.system_now());
+    // It is judged again when it is handed over, as everything rich is.
+    quarantine_.drop(handler.number, id);
+    hand_over_again(handler, id, lane_key(head.order_key, page.lane));
     return true;
 }
 
-bool Dispatch::replay_dead(HandlerState& handler, std::int64_t id) {
+void Dispatch::hand_over_again(HandlerState& handler, std::int64_t id, std::uint64_t key) {
     Flight flight;
+    flight.attempt = 0;
+    flight.key = key;
+    flight.replayed = true;
+    put_row(handler, id, flight, RowState::Behind, {}, "");
+    order_rows(handler, key, clock_.system_now());
+}
+
+bool Dispatch::replay_dead(HandlerState& handler, std::int64_t id) {
+    std::uint64_t key = 0;
     {
         Query query(one_dead_);
         if (!query.bind(1, handler.number).bind(2, id).step()) return false;
-        flight.key = static_cast<std::uint64_t>(query.integer(0));
+        key = static_cast<std::uint64_t>(query.integer(0));
     }
     const HeadPagePtr page = pages_.heads(page_of(id));
     if (page == nullptr) return false;
     drop_dead(handler, id);
-    flight.attempt = 0;
-    flight.replayed = true;
-    put_row(handler, id, flight, RowState::Behind, {}, "");
-    order_rows(handler, flight.key, clock_.system_now());
+    hand_over_again(handler, id, key);
     return true;
+}
+
+bool Dispatch::retry_quarantined(HandlerState& handler, std::int64_t id) {
+    const auto key = quarantine_.key_of(handler.number, id);
+    if (!key) return false;
+    const HeadPagePtr page = pages_.heads(page_of(id));
+    if (page == nullptr || index_of(id) >= page->count) return false;
+    const Head head = read_head(page->heads, index_of(id));
+    const DataPtr data = head.rich ? pages_.data(page->page) : nullptr;
+    const auto content = data != nullptr ? read_content(*data, head) : std::nullopt;
+    if (content) proofs_.put_verdict(content->proof, "");
+    quarantine_.drop(handler.number, id);
+    hand_over_again(handler, id, *key);
+    return true;
+}
+
+bool Dispatch::drop_quarantined(HandlerState& handler, std::int64_t id) {
+    return quarantine_.drop(handler.number, id);
 }
 
 bool Dispatch::drop_dead(HandlerState& handler, std::int64_t id) {

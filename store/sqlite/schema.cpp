@@ -8,7 +8,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x47486b31;  // "GHk1"
 
 // One entry a schema version, never changed once released. What the tables mean: docs/store.md.
-constexpr std::array<const char*, 2> kMigrations = {
+constexpr std::array<const char*, 3> kMigrations = {
     R"sql(
 CREATE TABLE stream(
     id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, tenant TEXT NOT NULL, subscription TEXT NOT NULL,
@@ -69,12 +69,27 @@ CREATE TABLE watermark(
     sync INTEGER NOT NULL, part TEXT NOT NULL, link TEXT NOT NULL, taken_at INTEGER NOT NULL,
     partial INTEGER NOT NULL, UNIQUE(sync, part));
 CREATE TABLE note(name TEXT PRIMARY KEY, text TEXT NOT NULL);
+)sql",
+    R"sql(
+CREATE TABLE proof(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, first_page INTEGER NOT NULL,
+    last_page INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, verdict TEXT NOT NULL,
+    tokens BLOB NOT NULL);
+CREATE TABLE quarantine(
+    id INTEGER NOT NULL, handler INTEGER NOT NULL, order_key INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, used INTEGER NOT NULL, replayed INTEGER NOT NULL,
+    received_at INTEGER NOT NULL, put_at INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY(id, handler)) WITHOUT ROWID;
+CREATE INDEX quarantine_put_at ON quarantine(put_at);
+CREATE TABLE disowned(id INTEGER PRIMARY KEY);
+ALTER TABLE subscription ADD COLUMN certificate_id TEXT NOT NULL DEFAULT '';
 )sql"
 };
 
-constexpr std::array kTables = {"stream",  "head",       "body",      "handler", "route",
-                                "cursor",  "delivery",   "dead",      "refused", "subscription",
-                                "counter", "sync_state", "watermark", "note"};
+constexpr std::array kTables = {"stream",     "head",       "body",      "handler", "route",
+                                "cursor",     "delivery",   "dead",      "refused", "subscription",
+                                "counter",    "sync_state", "watermark", "note",    "proof",
+                                "quarantine", "disowned"};
 
 Error not_ours(const std::string& path) {
     return {Errc::Corrupt, path + " is a database, but not a graphhook store; nothing was changed"};

@@ -74,10 +74,14 @@ bool Dispatch::settle(HandlerState& handler, Settlement& settlement, SystemTime 
             park_key(handler, key);
             break;
         }
-        case SettleAs::Quarantine:
-        case SettleAs::Dead: {
+        case SettleAs::Dead:
+        case SettleAs::Quarantine: {
             const Flight copy = flight;
-            bury(handler, id, copy, std::move(settlement.reason));
+            const bool dead = settlement.as == SettleAs::Dead;
+            bury(
+                handler, id, copy, std::move(settlement.reason),
+                dead ? Grave::Dead : Grave::Quarantine
+            );
             break;
         }
         case SettleAs::Release:
@@ -116,21 +120,30 @@ void Dispatch::finish(HandlerState& handler, std::int64_t id, Lane lane, std::ui
 }
 
 void Dispatch::bury(
-    HandlerState& handler, std::int64_t id, const Flight& flight, std::string reason
+    HandlerState& handler, std::int64_t id, const Flight& flight, std::string reason, Grave grave
 ) {
     const HeadPagePtr page = pages_.heads(page_of(id));
     SystemTime received_at;
     if (page != nullptr && index_of(id) < page->count) {
         received_at = page->received_at + read_head(page->heads, index_of(id)).late;
     }
-    writes_.add(
-        insert_dead_,
-        {handler.number, id, static_cast<std::int64_t>(flight.key), std::int64_t{flight.attempt},
-         std::int64_t{flight.used}, std::int64_t{flight.replayed ? 1 : 0},
-         received_at.time_since_epoch().count(), clock_.system_now().time_since_epoch().count(),
-         std::move(reason)}
-    );
-    ++handler.dead;
+    const SystemTime now = clock_.system_now();
+    if (grave == Grave::Quarantine) {
+        quarantine_.add(
+            {handler.number, id, flight.key, flight.attempt, flight.used, flight.replayed,
+             received_at, std::move(reason)},
+            now
+        );
+    } else {
+        writes_.add(
+            insert_dead_,
+            {handler.number, id, static_cast<std::int64_t>(flight.key),
+             std::int64_t{flight.attempt}, std::int64_t{flight.used},
+             std::int64_t{flight.replayed ? 1 : 0}, received_at.time_since_epoch().count(),
+             now.time_since_epoch().count(), std::move(reason)}
+        );
+        ++handler.dead;
+    }
     const std::uint64_t key = flight.key;
     if (flight.row) {
         delete_row(handler, id, key);

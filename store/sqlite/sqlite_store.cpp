@@ -195,15 +195,20 @@ void SqliteStore::drop_dead(Selection selection, Completion<std::uint64_t> done)
 }
 
 void SqliteStore::retry_quarantined(Selection selection, Completion<std::uint64_t> done) {
-    replay_dead(std::move(selection), std::move(done));
+    repair(Repair(Repair::What::RetryQuarantined, std::move(selection)), std::move(done));
 }
 
 void SqliteStore::drop_quarantined(Selection selection, Completion<std::uint64_t> done) {
-    drop_dead(std::move(selection), std::move(done));
+    repair(Repair(Repair::What::DropQuarantined, std::move(selection)), std::move(done));
 }
 
-void SqliteStore::put_verdict(std::int64_t, std::string, Completion<std::monostate> done) {
-    write(std::move(done), [](Tables&) { return std::monostate{}; });
+void SqliteStore::put_verdict(
+    std::int64_t proof, std::string verdict, Completion<std::monostate> done
+) {
+    write(std::move(done), [proof, verdict = std::move(verdict)](Tables& tables) mutable {
+        tables.proofs.put_verdict(proof, std::move(verdict));
+        return std::monostate{};
+    });
 }
 
 void SqliteStore::pause(std::string handler, bool paused, Completion<std::monostate> done) {

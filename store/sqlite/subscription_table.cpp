@@ -51,6 +51,7 @@ SubscriptionRecord read_record(const Query& query) {
     record.forget_at = time_of(query.integer(18));
     record.element = query.text(19);
     record.sync = sync_of(query.integer(20));
+    record.certificate_id = query.text(21);
     return record;
 }
 
@@ -58,8 +59,9 @@ SubscriptionTable::SubscriptionTable(Connection& connection, Writes& writes, Clo
     : writes_(writes),
       clock_(clock),
       put_(
-          connection, "INSERT OR REPLACE INTO subscription(" + std::string(kRecordColumns) +
-                          ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+          connection,
+          "INSERT OR REPLACE INTO subscription(" + std::string(kRecordColumns) +
+              ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
       ),
       erase_(connection, "DELETE FROM subscription WHERE record = ?"),
       next_(connection.query("SELECT seq FROM sqlite_sequence WHERE name = 'subscription'") + 1) {
@@ -139,7 +141,8 @@ Result<std::int64_t> SubscriptionTable::put(SubscriptionRecord record) {
                record.last_error,
                micros(record.forget_at),
                record.element,
-               static_cast<std::int64_t>(record.sync)}
+               static_cast<std::int64_t>(record.sync),
+               record.certificate_id}
     );
     KnownPtr known = published(record.state, record.forget_at, clock_.system_now())
                          ? make_known(record, families_)

@@ -18,7 +18,7 @@ namespace graphhook::store {
 inline constexpr std::string_view kRecordColumns =
     "record, state, name, tenant, kind, resource, changes, notification_url, lifecycle_url, "
     "graph_id, state_hash, client_state, created_at, expires_at, touched_at, attempt_at, failures, "
-    "last_error, forget_at, element, sync";
+    "last_error, forget_at, element, sync, certificate_id";
 [[nodiscard]] SubscriptionRecord read_record(const Query& query);
 /// Retired, and its time is over.
 [[nodiscard]] constexpr bool forgotten(

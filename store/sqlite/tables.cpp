@@ -1,6 +1,7 @@
 #include "store/sqlite/tables.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace graphhook::store {
 namespace {
@@ -30,15 +31,25 @@ Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
     : connection(database),
       clock(time),
       repeats(options.repeat_window, options.repeat_keys),
-      versions(options.version_window, options.repeat_keys) {
+      versions(options.version_window, options.repeat_keys),
+      quarantine(connection, writes, pages, repeats, versions, options) {
     const SystemTime now = clock.system_now();
     const SystemTime window = now - options.repeat_window;
     const std::int64_t first = first_page_since(connection, pages.last(), window);
     const std::int64_t open = dispatch.first_open_page();
+    const std::int64_t first_version =
+        first_page_since(connection, pages.last(), now - options.version_window);
+    // What was proved false does not count as seen.
+    const std::vector<std::int64_t> disowned =
+        quarantine.disowned_since(std::min(first, first_version));
+    const auto is_disowned = [&disowned](std::int64_t id) {
+        return std::binary_search(disowned.begin(), disowned.end(), id);
+    };
     pages.for_each(std::min(first, open), [&](const HeadPage& page) {
         if (page.page >= first) {
             for (std::uint32_t index = 0; index < page.count; ++index) {
-                const Head head = read_head(page.heads, index);
+                Head head = read_head(page.heads, index);
+                if (head.identity && is_disowned(id_of(page.page, index))) head.identity.reset();
                 if (head.identity) repeats.insert(*head.identity, page.received_at);
                 if (!head.identity || first64(*head.identity) != head.order_key)
                     repeats.revoke(head.order_key);
@@ -47,13 +58,21 @@ Tables::Tables(Connection& database, const StoreOptions& options, Clock& time)
         if (page.page >= open) dispatch.count_page(page);
     });
     repeats.forget_before(now);
-    pages.for_each_with_versions(
-        first_page_since(connection, pages.last(), now - options.version_window),
-        [&](const HeadPage& page) {
-            for (const Key128& version : read_versions(page.heads, page.count))
-                versions.insert(version, page.received_at);
+    pages.for_each_with_versions(first_version, [&](const HeadPage& page) {
+        const auto stored = read_versions(page.heads, page.count);
+        std::vector<bool> left_out(stored.size());
+        auto id = std::lower_bound(disowned.begin(), disowned.end(), id_of(page.page, 0));
+        for (; id != disowned.end() && page_of(*id) == page.page; ++id) {
+            const Head head = read_head(page.heads, index_of(*id));
+            const DataPtr data = head.rich ? pages.data(page.page) : nullptr;
+            const auto content = data != nullptr ? read_content(*data, head) : std::nullopt;
+            if (content && content->version != 0 && content->version <= stored.size())
+                left_out[content->version - 1] = true;
         }
-    );
+        for (std::size_t at = 0; at < stored.size(); ++at) {
+            if (!left_out[at]) versions.insert(stored[at], page.received_at);
+        }
+    });
     versions.forget_before(now);
 }
 

@@ -6,6 +6,8 @@
 #include "store/sqlite/fold_map.hpp"
 #include "store/sqlite/journal.hpp"
 #include "store/sqlite/pages.hpp"
+#include "store/sqlite/proofs.hpp"
+#include "store/sqlite/quarantine.hpp"
 #include "store/sqlite/repeat_window.hpp"
 #include "store/sqlite/sql.hpp"
 #include "store/sqlite/streams.hpp"
@@ -28,8 +30,10 @@ struct Tables {
     Streams streams{connection, writes};
     FoldMap folds;
     RepeatWindow repeats, versions;
-    Dispatch dispatch{connection, writes, pages, streams, folds, clock};
-    Journal journal{connection, writes, pages, streams, folds, repeats, versions, dispatch};
+    Proofs proofs{connection, writes};
+    Quarantine quarantine;
+    Dispatch dispatch{connection, writes, pages, streams, folds, proofs, quarantine, clock};
+    Journal journal{connection, writes, pages, streams, folds, repeats, versions, dispatch, proofs};
     SubscriptionTable subscriptions{connection, writes, clock};
     SyncTables sync{connection, writes};
     Statement keep_refused{

@@ -23,6 +23,7 @@ constexpr std::uint64_t kSqlitePage = 4096;
 /// Pages that the writer copies itself.
 constexpr int kLittle = 256;
 constexpr unsigned kTicksBetweenCheckpoints = 10;
+constexpr std::chrono::minutes kTellAgain{10};
 
 }  // namespace
 
@@ -266,12 +267,31 @@ void Writer::tick() {
     tables_->versions.forget_before(clock_.system_now());
     tables_->subscriptions.forget();
     tables_->dispatch.advance_idle();
+    tables_->quarantine.tidy(clock_.system_now());
+    tell_of_dropped();
     retention_.tick(*tables_);
     const std::uint64_t interrupted = reader_.interrupted();
     if (interrupted != interrupted_) {
         metrics_.interrupted_readers(interrupted - std::exchange(interrupted_, interrupted));
     }
     metrics_.refresh(stats(), clock_.system_now());
+}
+
+/// Counted at once, written to the log once in a while: a flood of forgeries must not be one there.
+void Writer::tell_of_dropped() {
+    const Quarantine::Dropped now = tables_->quarantine.take_dropped();
+    metrics_.quarantine_dropped(now.items, now.age, now.bytes);
+    dropped_.items += now.items;
+    dropped_.age += now.age;
+    dropped_.bytes += now.bytes;
+    if (dropped_.sum() == 0 || (told_of_dropped_ && last_tick_ - *told_of_dropped_ < kTellAgain))
+        return;
+    told_of_dropped_ = last_tick_;
+    log().warn(
+        "the quarantine stayed within its bounds too_many={} too_old={} store_too_large={}",
+        dropped_.items, dropped_.age, dropped_.bytes
+    );
+    dropped_ = {};
 }
 
 void Writer::look_at_room() {
@@ -360,6 +380,8 @@ StoreStats Writer::stats() {
     stats.notifications = tables_->journal.total() - retention_.deleted();
     stats.repeat_keys = tables_->repeats.size();
     stats.refusing = refusing_;
+    stats.quarantined = tables_->quarantine.counts();
+    stats.oldest_notification = tables_->pages.oldest();
     return stats;
 }
 

@@ -76,6 +76,7 @@ class Writer {
     void fail_all(Error error);
     void tick();
     void look_at_room();
+    void tell_of_dropped();
     void checkpoint();
     [[nodiscard]] std::uint64_t wal_bytes() const;
 
@@ -103,6 +104,8 @@ class Writer {
     int next_try_pages_ = 0;  ///< Of the WAL: no checkpoint of ours below this.
     unsigned ticks_ = 0;      ///< Since the last checkpoint for being time.
     std::uint64_t free_bytes_ = 0;
+    Quarantine::Dropped dropped_;  ///< Not told of yet.
+    std::optional<SteadyTime> told_of_dropped_;
 
     std::mutex mutex_;
     std::condition_variable wake_;

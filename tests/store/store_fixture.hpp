@@ -6,6 +6,7 @@
 #include "tests/support/open_store.hpp"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
 #include <functional>
@@ -66,6 +67,16 @@ inline Item lifecycle(const std::string& resource) {
     Item made = item(resource);
     made.stream = stream("inbox", "missed", Lane::Lifecycle);
     return made;
+}
+
+/// One with `encryptedContent`, whose POST came with these tokens.
+inline Item rich(const std::string& resource, const TokensPtr& tokens) {
+    Item made = item(resource);
+    made.tokens = tokens;
+    return made;
+}
+inline Item rich(const std::string& resource, const std::string& tokens) {
+    return rich(resource, std::make_shared<const std::string>(tokens));
 }
 
 inline Settlement settlement(const Delivery& delivery, SettleAs as = SettleAs::Done) {
@@ -200,6 +211,21 @@ class Caller {
             opened_->drop_dead(std::move(selection), std::move(done));
         });
     }
+    Result<std::monostate> put_verdict(std::int64_t proof, const std::string& verdict) {
+        return wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            opened_->put_verdict(proof, verdict, std::move(done));
+        });
+    }
+    Result<std::uint64_t> retry_quarantined(Selection selection) {
+        return wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+            opened_->retry_quarantined(std::move(selection), std::move(done));
+        });
+    }
+    Result<std::uint64_t> drop_quarantined(Selection selection) {
+        return wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+            opened_->drop_quarantined(std::move(selection), std::move(done));
+        });
+    }
     Result<std::monostate> pause(const std::string& handler, bool paused) {
         return wait_for<std::monostate>([&](Completion<std::monostate> done) {
             opened_->pause(handler, paused, std::move(done));
@@ -222,6 +248,21 @@ class StoreFixture : public ::testing::Test {
         return all;
     }
     SystemTime in(std::chrono::microseconds time) const { return clock.system_now() + time; }
+    std::string database() const { return opened.dir.file("store.db"); }
+    /// The first column of the first row, by another connection.
+    std::int64_t in_file(const std::string& sql) {
+        sqlite3* raw = nullptr;
+        EXPECT_EQ(sqlite3_open(database().c_str(), &raw), SQLITE_OK);
+        sqlite3_busy_timeout(raw, 5'000);
+        sqlite3_stmt* statement = nullptr;
+        EXPECT_EQ(sqlite3_prepare_v2(raw, sql.c_str(), -1, &statement, nullptr), SQLITE_OK)
+            << sqlite3_errmsg(raw);
+        std::int64_t value = 0;
+        if (sqlite3_step(statement) == SQLITE_ROW) value = sqlite3_column_int64(statement, 0);
+        sqlite3_finalize(statement);
+        sqlite3_close(raw);
+        return value;
+    }
 
     ManualClock clock;
     test::OpenStore opened{clock};

@@ -241,7 +241,9 @@ TEST_F(Syncing, AFileOfTheFirstSchemaIsMigratedWithAllThatIsInIt) {
     EXPECT_EQ(
         sqlite3_exec(
             raw,
-            "DROP INDEX head_versions; DROP TABLE sync_state; DROP TABLE watermark; DROP TABLE "
+            "DROP TABLE proof; DROP TABLE quarantine; DROP TABLE disowned; ALTER TABLE "
+            "subscription DROP COLUMN certificate_id; DROP INDEX head_versions; DROP TABLE "
+            "sync_state; DROP TABLE watermark; DROP TABLE "
             "note; ALTER TABLE stream DROP COLUMN source; ALTER TABLE subscription DROP COLUMN "
             "element; ALTER TABLE subscription DROP COLUMN sync; PRAGMA user_version=1",
             nullptr, nullptr, nullptr

@@ -2,7 +2,6 @@
 #include "tests/store/store_fixture.hpp"
 
 #include <gmock/gmock.h>
-#include <sqlite3.h>
 
 #include <string>
 #include <vector>
@@ -40,17 +39,6 @@ class Versions : public StoreFixture {
         if (!appended) return 0;
         EXPECT_EQ(appended->stored + appended->repeated, count) << "and nothing folds";
         return appended->stored;
-    }
-    std::int64_t in_file(const std::string& sql) {
-        sqlite3* raw = nullptr;
-        EXPECT_EQ(sqlite3_open(opened.dir.file("store.db").c_str(), &raw), SQLITE_OK);
-        sqlite3_stmt* statement = nullptr;
-        EXPECT_EQ(sqlite3_prepare_v2(raw, sql.c_str(), -1, &statement, nullptr), SQLITE_OK);
-        EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW) << sqlite3_errmsg(raw);
-        const auto value = sqlite3_column_int64(statement, 0);
-        sqlite3_finalize(statement);
-        sqlite3_close(raw);
-        return value;
     }
 };
 
