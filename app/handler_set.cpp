@@ -28,6 +28,12 @@ bool has(const Config& config, const std::string& handler) {
 
 }  // namespace
 
+std::function<bool(const store::Stream&)> accepts_of(
+    const Config& config, const handlers::HandlerOptions& handler
+) {
+    return handlers::make_accepts(named_by(config, handler.name), handler.routes);
+}
+
 Result<std::vector<PreparedHandler>> prepare_handlers(
     const Config& config, const std::vector<std::string>& names, Clock& clock
 ) {
@@ -44,7 +50,7 @@ Result<std::vector<PreparedHandler>> prepare_handlers(
         PreparedHandler one;
         one.name = options.name;
         one.made = std::move(made).value();
-        one.accepts = handlers::make_accepts(named_by(config, options.name), options.routes);
+        one.accepts = accepts_of(config, options);
         one.retry = options.retry;
         one.workers = options.workers;
         prepared.push_back(std::move(one));

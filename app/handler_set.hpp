@@ -29,6 +29,11 @@ struct PreparedHandler {
     handlers::Dispatcher& dispatcher, std::vector<PreparedHandler> prepared
 );
 
+/// What that handler of the configuration accepts. Callable from any thread.
+[[nodiscard]] std::function<bool(const store::Stream&)> accepts_of(
+    const Config& config, const handlers::HandlerOptions& handler
+);
+
 /// What a reload does to the handlers.
 struct HandlerChanges {
     std::vector<std::string> to_detach;  ///< Gone, or changed.

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "app/proving.hpp"
+#include "store/store.hpp"
+#include "subscriptions/options.hpp"
+
+#include "authenticity/key_set_keeper.hpp"
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace graphhook::app {
+
+/// What rich notifications of these tenants have to prove. Pure.
+[[nodiscard]] std::vector<ProvenTenant> proven_tenants(
+    const subscriptions::SubscriptionsOptions& options
+);
+
+/// The authorities whose keys are needed: of the tenants with a rich subscription, and those in
+/// `also` (logins) that any tenant has. Where nothing is rich, nobody is asked. Pure.
+[[nodiscard]] std::vector<authenticity::Authority> needed_authorities(
+    const subscriptions::SubscriptionsOptions& options, const std::set<std::string>& also
+);
+
+/// Key sets as notes of the store. Threads: any that may block, never the store's.
+class NoteShelf final : public authenticity::KeySetShelf {
+  public:
+    /// A note holds no more.
+    static constexpr std::size_t kMostBytes = (64u << 10) - 1;
+    /// `store` must outlive it.
+    explicit NoteShelf(store::Store& store) : store_(store) {}
+
+    [[nodiscard]] Result<std::string> read(const std::string& name) override;
+    /// Errc::Full: too large for a note.
+    Result<void> write(const std::string& name, const std::string& text) override;
+
+  private:
+    store::Store& store_;
+};
+
+/// What a KeySetKeeper left on the shelf, for looking without one; what can not be read is not
+/// there.
+[[nodiscard]] authenticity::KeySets stored_key_sets(
+    authenticity::KeySetShelf& shelf, const std::set<std::string>& logins
+);
+
+/// The key sets of the authorities that are needed now.
+///
+/// Which ones are needed follows from the configuration; a rich notification of a tenant without a
+/// rich subscription (one that was removed, say) adds its authority when it comes to be proved.
+///
+/// Threads: any, for `sets` and `wanted`; the rest on one.
+class ProvingKeys {
+  public:
+    ProvingKeys(
+        const subscriptions::SubscriptionsOptions& options, store::Store& store, Clock& clock,
+        prometheus::Registry& registry
+    );
+
+    /// Key sets that were stored are at hand when it returns; a network is not waited for.
+    void start() { keeper_.start(); }
+    void stop() { keeper_.stop(); }
+    /// After a reload.
+    void take(const subscriptions::SubscriptionsOptions& options);
+
+    [[nodiscard]] authenticity::KeySetsPtr sets() const { return keeper_.sets(); }
+    /// A token of that authority could not be judged for want of a key.
+    void wanted(const std::string& login);
+
+  private:
+    NoteShelf shelf_;
+    authenticity::KeySetKeeper keeper_;
+    std::mutex mutex_;
+    // Guarded by mutex_.
+    subscriptions::SubscriptionsOptions options_;
+    std::set<std::string> also_;
+    std::vector<authenticity::Authority> authorities_;
+};
+
+}  // namespace graphhook::app
