@@ -120,9 +120,9 @@ Result<void> Dispatcher::add(
     std::chrono::milliseconds time_limit
 ) {
     auto& impl = *impl_;
-    RunnerContext context{
-        impl.source, impl.clock, impl.options.random, [&impl] { impl.wake_timer(); }, impl.in_haste
-    };
+    RunnerContext context{impl.source,         impl.clock,
+                          impl.options.random, [&impl] { impl.wake_timer(); },
+                          impl.in_haste,       impl.options.opener};
     RunnerSetup setup{name, std::move(handler), retry, impl.options.breaker, workers, time_limit};
     auto runner =
         std::make_shared<Runner>(std::move(context), std::move(setup), impl.metrics.of(name));

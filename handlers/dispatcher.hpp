@@ -6,6 +6,7 @@
 #include "handlers/delivery_source.hpp"
 #include "handlers/handler.hpp"
 #include "handlers/metrics.hpp"
+#include "handlers/opener.hpp"
 #include "handlers/options.hpp"
 
 #include <chrono>
@@ -21,6 +22,10 @@ struct DispatcherOptions {
     std::function<double()> random;
     /// What a handler gets after it was told to stop, before its work is given back.
     std::chrono::milliseconds last_words{2'000};
+    /// What proves rich deliveries; must outlive the dispatcher, and its open() must return soon
+    /// after it was told to stop. nullptr: there is nothing, and rich deliveries wait: unproved
+    /// they are never handed over.
+    Opener* opener = nullptr;
 };
 
 /// Brings deliveries from the store to the handlers and their answers back.

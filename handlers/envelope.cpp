@@ -27,6 +27,14 @@ void append_on_one_line(std::string& out, std::string_view json) {
     );
 }
 
+/// JSON as it is; null where there is none.
+void append_json(std::string& out, std::string_view name, std::string_view json) {
+    out += ",\"";
+    out += name;
+    out += "\":";
+    append_on_one_line(out, json.empty() ? std::string_view("null") : json);
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -53,7 +61,7 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
 }
 
-void append_envelope(std::string& out, const Delivery& delivery) {
+void append_envelope(std::string& out, const Delivery& delivery, bool with_data) {
     out += kEnvelopeBegins;
     out += delivery.id;
     out += R"(","attempt":)";
@@ -67,12 +75,8 @@ void append_envelope(std::string& out, const Delivery& delivery) {
     append_member(out, "change", delivery.change);
     append_member(out, "resource", delivery.resource);
     append_member(out, "received_at", to_text(delivery.received_at));
-    out += R"(,"item":)";
-    if (delivery.item.empty()) {
-        out += "null";
-    } else {
-        append_on_one_line(out, delivery.item);
-    }
+    append_json(out, "item", delivery.item);
+    if (with_data) append_json(out, "data", delivery.data);
     out += '}';
 }
 

@@ -12,16 +12,22 @@ namespace {
 struct Make {
     Clock& clock;
     std::uint32_t workers;
+    bool resource_data;
 
     Result<MadeHandler> operator()(const LogOptions& options) const {
+        // A log has many readers, and is kept where no content may be.
+        if (resource_data) return fail(Errc::BadInput, "a log handler never gets resource data");
         return MadeHandler{std::make_unique<LogHandler>(options, log()), Dispatcher::kTimeLimit};
     }
     Result<MadeHandler> operator()(const FileOptions& options) const {
         if (options.path.empty()) return fail(Errc::BadInput, "a file handler needs a path");
-        return MadeHandler{std::make_unique<FileHandler>(options), Dispatcher::kTimeLimit};
+        return MadeHandler{
+            std::make_unique<FileHandler>(options, real_file_calls(), resource_data),
+            Dispatcher::kTimeLimit
+        };
     }
     Result<MadeHandler> operator()(const HttpOptions& options) const {
-        auto handler = HttpHandler::make(options, clock, workers);
+        auto handler = HttpHandler::make(options, clock, workers, resource_data);
         if (handler.has_error()) return handler.error();
         return MadeHandler{std::move(*handler), HttpHandler::time_limit(options)};
     }
@@ -30,7 +36,7 @@ struct Make {
 }  // namespace
 
 Result<MadeHandler> make_handler(const HandlerOptions& options, Clock& clock) {
-    return std::visit(Make{clock, options.workers}, options.type);
+    return std::visit(Make{clock, options.workers, options.resource_data}, options.type);
 }
 
 }  // namespace graphhook::handlers

@@ -50,7 +50,15 @@ Metrics::Metrics(prometheus::Registry& registry)
       circuit_(prometheus::BuildGauge()
                    .Name("graphhook_handler_circuit_open")
                    .Help("1 while a handler's target is left alone because it fails.")
-                   .Register(registry)) {
+                   .Register(registry)),
+      unproved_(prometheus::BuildCounter()
+                    .Name("graphhook_items_unproved_total")
+                    .Help("Rich deliveries given back because they can not be proved yet.")
+                    .Register(registry)),
+      disproved_(prometheus::BuildCounter()
+                     .Name("graphhook_items_disproved_total")
+                     .Help("Rich deliveries proved false, into the quarantine.")
+                     .Register(registry)) {
 }
 
 Metrics::OfHandler Metrics::of(const std::string& handler) {
@@ -64,6 +72,8 @@ Metrics::OfHandler Metrics::of(const std::string& handler) {
     series.duration_ = &duration_.Add({{"handler", handler}}, duration_buckets());
     series.lag_ = &lag_.Add({{"handler", handler}}, lag_buckets());
     series.circuit_ = &circuit_.Add({{"handler", handler}});
+    series.unproved_ = &unproved_;
+    series.disproved_ = &disproved_;
     return series;
 }
 
@@ -93,6 +103,14 @@ void Metrics::OfHandler::lags(std::span<const std::chrono::microseconds> lags) {
         sum += value;
     }
     lag_->ObserveMultiple(counts, sum);
+}
+
+void Metrics::OfHandler::unproved(const std::string& reason) {
+    unproved_->Add({{"reason", reason}}).Increment();
+}
+
+void Metrics::OfHandler::disproved(const std::string& reason) {
+    disproved_->Add({{"reason", reason}}).Increment();
 }
 
 void Metrics::OfHandler::circuit_open(bool open) {

@@ -34,6 +34,9 @@ class Metrics {
         /// From acceptance to the handler's answer, of everything that is done.
         void lags(std::span<const std::chrono::microseconds> lags);
         void circuit_open(bool open);
+        /// Given back to wait, and into the quarantine. `reason` is of bounded variety.
+        void unproved(const std::string& reason);
+        void disproved(const std::string& reason);
 
       private:
         friend class Metrics;
@@ -42,6 +45,7 @@ class Metrics {
         prometheus::Histogram* duration_ = nullptr;
         prometheus::Histogram* lag_ = nullptr;
         prometheus::Gauge* circuit_ = nullptr;
+        prometheus::Family<prometheus::Counter>*unproved_ = nullptr, *disproved_ = nullptr;
     };
     [[nodiscard]] OfHandler of(const std::string& handler);
 
@@ -50,6 +54,7 @@ class Metrics {
     prometheus::Family<prometheus::Histogram>& duration_;
     prometheus::Family<prometheus::Histogram>& lag_;
     prometheus::Family<prometheus::Gauge>& circuit_;
+    prometheus::Family<prometheus::Counter>&unproved_, &disproved_;
 };
 
 }  // namespace graphhook::handlers

@@ -18,6 +18,7 @@ struct Ticket {
     std::uint32_t used = 0;
     SystemTime received_at;
     SteadyTime leased_at;
+    bool rich = false;  ///< It has to be proved before it is handed over.
 };
 
 /// A target is never given up before this many tries, however old the delivery is.

@@ -1,6 +1,7 @@
 #include "handlers/runner.hpp"
 
 #include "handlers/block_signals.hpp"
+#include "handlers/opening.hpp"
 
 #include <fmt/format.h>
 
@@ -13,23 +14,6 @@ using std::chrono::milliseconds;
 
 /// How much longer than its handler may run a lease is held.
 constexpr milliseconds kLeaseMargin{15'000};
-
-Delivery convert(store::Delivery&& from) {
-    Delivery to;
-    to.id = std::to_string(from.id.value);
-    to.attempt = from.attempt;
-    to.replayed = from.replayed;
-    to.lifecycle = from.stream->lane == store::Lane::Lifecycle;
-    to.source = store::to_string(from.stream->source);
-    to.subscription = from.stream->subscription;
-    to.tenant = from.stream->tenant;
-    to.kind = from.stream->kind;
-    to.change = from.stream->change;
-    to.resource = std::move(from.resource);
-    to.received_at = from.received_at;
-    to.item = std::move(from.body);
-    return to;
-}
 
 /// It failed on the target before: handed over alone, it can not fail its neighbours.
 bool goes_alone(const store::Delivery& delivery) {
@@ -47,6 +31,8 @@ Runner::Runner(RunnerContext context, RunnerSetup setup, Metrics::OfHandler metr
       hold_(setup.time_limit + kLeaseMargin),
       batch_limit_(std::max<std::size_t>(handler_->batch_limit(), 1)),
       workers_wanted_(std::max<std::size_t>(setup.workers, 1)),
+      wants_data_(handler_->wants_data()),
+      attached_at_(context_.clock.steady_now()),
       metrics_(metrics),
       breaker_(setup.breaker, batch_limit_) {
     metrics_.circuit_open(false);
@@ -88,7 +74,10 @@ std::shared_ptr<Runner::Batch> Runner::take_batch(std::vector<Ready>& taken) {
         ready_.pop_front();
     } while (taken.size() < limit && !ready_.front().probe && !goes_alone(ready_.front().delivery));
     batch->tickets.reserve(taken.size());
-    for (const auto& one : taken) batch->tickets.push_back(one.ticket());
+    for (const auto& one : taken) {
+        batch->tickets.push_back(one.ticket());
+        if (batch->tickets.back().rich) batch->opening = true;
+    }
     batch->started = context_.clock.steady_now();
     running_.push_back(batch);
     return batch;
@@ -105,26 +94,22 @@ void Runner::work(Worker& self) {
         std::vector<Ready> taken;
         const auto batch = take_batch(taken);
         auto request = wanted_lease(batch->started);
+        const bool to_open = batch->opening;
         self.in_handler = true;
+        self.in_opener = to_open;
         lock.unlock();
 
         if (request) send_lease(std::move(*request));
-        batch->deliveries.reserve(taken.size());
-        for (auto& one : taken) batch->deliveries.push_back(convert(std::move(one.delivery)));
-        std::vector<Outcome> outcomes;
-        std::string trouble;
-        try {
-            outcomes = handler_->handle(batch->deliveries, batch->stop.get_token());
-        } catch (const std::exception& error) {
-            trouble = for_log(error.what());
-        } catch (...) {
-            trouble = "an exception of an unknown type";
+        std::vector<Delivery> deliveries;
+        deliveries.reserve(taken.size());
+        if (!to_open) {
+            for (auto& one : taken) deliveries.push_back(to_delivery(std::move(one.delivery)));
+        } else if (!open(self, batch, taken, deliveries)) {
+            lock.lock();
+            if (closed_) return;
+            continue;
         }
-        if (!trouble.empty()) {
-            outcomes.assign(
-                batch->tickets.size(), Outcome::retry_target("the handler threw: " + trouble)
-            );
-        }
+        auto outcomes = hand_over(*batch, deliveries);
 
         lock.lock();
         self.in_handler = false;
@@ -145,6 +130,23 @@ void Runner::work(Worker& self) {
     }
 }
 
+std::vector<Outcome> Runner::hand_over(Batch& batch, std::vector<Delivery>& deliveries) {
+    std::vector<Outcome> outcomes;
+    std::string trouble;
+    try {
+        outcomes = handler_->handle(deliveries, batch.stop.get_token());
+    } catch (const std::exception& error) {
+        trouble = for_log(error.what());
+    } catch (...) {
+        trouble = "an exception of an unknown type";
+    }
+    for (auto& delivery : deliveries) wipe(delivery.data);
+    if (!trouble.empty()) {
+        outcomes.assign(deliveries.size(), Outcome::retry_target("the handler threw: " + trouble));
+    }
+    return outcomes;
+}
+
 std::vector<store::Settlement> Runner::conclude(
     const Batch& batch, std::vector<Outcome> outcomes, SteadyTime now
 ) {
@@ -159,18 +161,23 @@ std::vector<store::Settlement> Runner::conclude(
         const auto& settlement = verdict.settlements[i];
         if (settlement.as == store::SettleAs::Done) {
             lags.push_back(system_now - batch.tickets[i].received_at);
-        } else if (std::uint64_t kept_back = 0;
-                   settlement.as == store::SettleAs::Dead && dead_lines_.allow(now, kept_back)) {
-            log().warn(
-                "delivery is dead handler={} id={} attempts={} reason={} more_since_last={}", name_,
-                settlement.id.value, settlement.attempt, for_log(settlement.reason), kept_back
-            );
+        } else if (settlement.as == store::SettleAs::Dead) {
+            note_dead(settlement, now);
         }
     }
     metrics_.lags(lags);
     note_circuit(verdict.reason);
     if (breaker_.state() == CircuitBreaker::State::Open) give_back_ready(verdict.settlements);
     return std::move(verdict.settlements);
+}
+
+void Runner::note_dead(const store::Settlement& settlement, SteadyTime now) {
+    std::uint64_t kept_back = 0;
+    if (!dead_lines_.allow(now, kept_back)) return;
+    log().warn(
+        "delivery is dead handler={} id={} attempts={} reason={} more_since_last={}", name_,
+        settlement.id.value, settlement.attempt, for_log(settlement.reason), kept_back
+    );
 }
 
 void Runner::note_circuit(const std::string& reason) {
@@ -203,6 +210,11 @@ SteadyTime Runner::tick() {
             if (batch->given_up || now - batch->started < time_limit_) continue;
             batch->given_up = true;
             batch->stop.request_stop();
+            if (batch->opening) {
+                auto waiting = give_up_opening(*batch, now);
+                settlements.insert(settlements.end(), waiting.begin(), waiting.end());
+                continue;
+            }
             log().error("handler={} did not answer within its time limit", name_);
             auto given_up = conclude(
                 *batch,
@@ -300,6 +312,7 @@ void Runner::close() {
         for (const auto& batch : running_) {
             if (batch->given_up) continue;
             batch->given_up = true;
+            batch->stop.request_stop();
             for (const auto& ticket : batch->tickets) back.push_back(give_back(ticket, now));
         }
         give_back_ready(back);
@@ -313,7 +326,7 @@ void Runner::close() {
         metrics_.circuit_open(false);
         ready_changed_.notify_all();
         for (auto& worker : workers_) {
-            if (worker.in_handler) {
+            if (worker.in_handler && !worker.in_opener) {
                 log().error("handler={} is stuck and left behind", name_);
                 worker.thread.detach();
             }

@@ -5,9 +5,11 @@
 #include "handlers/delivery_source.hpp"
 #include "handlers/handler.hpp"
 #include "handlers/metrics.hpp"
+#include "handlers/opener.hpp"
 #include "handlers/options.hpp"
 #include "handlers/retry_policy.hpp"
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -28,6 +30,7 @@ struct RunnerContext {
     std::function<double()> random;     ///< 0 <= r < 1; from any thread.
     std::function<void()> wake_timer;   ///< Something is due earlier than tick() had said.
     const std::atomic<bool>& in_haste;  ///< Nothing is waited for any more.
+    Opener* opener = nullptr;           ///< nullptr: what has to be proved waits.
 };
 
 struct RunnerSetup {
@@ -48,11 +51,16 @@ struct RunnerSetup {
 /// none. A settlement is sent and not waited for; a crash before it is durable hands the batch over
 /// again.
 ///
+/// A batch that holds rich deliveries is opened first, on the same thread: what is not proved is
+/// settled then and there, the others go to the handler in their order. Opening and handling have
+/// the time limit each for itself: what opening lacks in time is no fault of the target.
+///
 /// Concurrency. All functions from any thread. The source is never called with the lock held.
 ///
 /// Limitations. A handler that never returns cannot be ended: after its time limit its deliveries
 /// are settled for it and its late answer is ignored, but its thread stays occupied; at the end it
-/// is left behind, and the handler object with it.
+/// is left behind, and the handler object with it. An opener is always waited for: it ends soon
+/// after it was told to stop.
 class Runner : public std::enable_shared_from_this<Runner> {
   public:
     Runner(RunnerContext context, RunnerSetup setup, Metrics::OfHandler metrics);
@@ -87,26 +95,42 @@ class Runner : public std::enable_shared_from_this<Runner> {
         SteadyTime leased_at;
         bool probe = false;
         [[nodiscard]] Ticket ticket() const {
-            return {delivery.id, delivery.attempt, delivery.used, delivery.received_at, leased_at};
+            return {delivery.id,          delivery.attempt, delivery.used,
+                    delivery.received_at, leased_at,        delivery.proof != nullptr};
         }
     };
     struct Batch {
-        std::vector<Delivery> deliveries;
-        std::vector<Ticket> tickets;
-        SteadyTime started;
+        std::vector<Ticket> tickets;  ///< What is not settled yet.
+        SteadyTime started;           ///< The opening, then the handing over.
         bool probe = false;
+        bool opening = false;       ///< The handler has not been called yet.
         bool given_up = false;      ///< Settled already; what its handler says is ignored.
         bool told_to_stop = false;  ///< What fails from now on fails because of us.
         std::stop_source stop;
     };
     struct Worker {
         std::thread thread;
-        bool in_handler = false;
+        bool in_handler = false;  ///< Or in the opener, before it.
+        bool in_opener = false;
     };
     using Lock = std::unique_lock<std::mutex>;
 
     void work(Worker& self);
     std::shared_ptr<Batch> take_batch(std::vector<Ready>& taken);
+    /// Has the rich ones proved and settles what is not to be handed over. False: nothing is left.
+    bool open(
+        Worker& self, const std::shared_ptr<Batch>& batch, std::vector<Ready>& taken,
+        std::vector<Delivery>& deliveries
+    );
+    /// Of those that are not handed over: the settlement, counted and logged.
+    store::Settlement settle_one(
+        const Ticket& ticket, const Opened& opened, SteadyTime now,
+        std::array<std::size_t, kBecameCount>& counts
+    );
+    std::vector<store::Settlement> give_up_opening(Batch& batch, SteadyTime now);
+    /// Calls the handler; afterwards nothing decrypted is left in `deliveries`.
+    std::vector<Outcome> hand_over(Batch& batch, std::vector<Delivery>& deliveries);
+    void note_dead(const store::Settlement& settlement, SteadyTime now);
     std::optional<store::LeaseRequest> wanted_lease(SteadyTime now);
     void send_lease(store::LeaseRequest request);
     void leased(Result<std::vector<store::Delivery>> result);
@@ -131,10 +155,13 @@ class Runner : public std::enable_shared_from_this<Runner> {
     const RetryOptions retry_;
     const std::chrono::milliseconds time_limit_, hold_;
     const std::size_t batch_limit_, workers_wanted_;
+    const bool wants_data_;
+    const SteadyTime attached_at_;
 
     // With their own protection.
     Metrics::OfHandler metrics_;
-    LogLimiter dead_lines_, store_lines_;
+    LogLimiter dead_lines_, store_lines_, false_lines_;
+    LogLimiter waiting_lines_{std::chrono::minutes(1)};
 
     // Guarded by mutex_.
     std::mutex mutex_;

@@ -14,6 +14,7 @@ Became became(const Outcome& outcome, store::SettleAs as) {
         case store::SettleAs::Done:
             return Became::Done;
         case store::SettleAs::Quarantine:
+            return Became::Quarantined;
         case store::SettleAs::Dead:
             return Became::Dead;
         case store::SettleAs::Release:
@@ -38,6 +39,10 @@ std::string_view to_string(Became became) noexcept {
             return "dead";
         case Became::Released:
             return "released";
+        case Became::Waits:
+            return "waits";
+        case Became::Quarantined:
+            return "quarantined";
     }
     return "unknown";
 }

@@ -13,8 +13,16 @@
 namespace graphhook::handlers {
 
 /// What became of a delivery, as counted.
-enum class Became : std::uint8_t { Done, RetryItem, RetryTarget, Dead, Released };
-inline constexpr std::size_t kBecameCount = 5;
+enum class Became : std::uint8_t {
+    Done,
+    RetryItem,
+    RetryTarget,
+    Dead,
+    Released,
+    Waits,        ///< Given back until it can be proved.
+    Quarantined,  ///< Proved false.
+};
+inline constexpr std::size_t kBecameCount = 7;
 std::string_view to_string(Became became) noexcept;
 
 /// What a batch comes to.

@@ -13,12 +13,13 @@ constexpr std::size_t kLineOverhead = 320;
 std::vector<Outcome> FileHandler::handle(std::span<const Delivery> batch, std::stop_token) {
     std::size_t size = 0;
     for (const auto& delivery : batch) {
-        size += delivery.item.size() + delivery.resource.size() + kLineOverhead;
+        size +=
+            delivery.item.size() + delivery.data.size() + delivery.resource.size() + kLineOverhead;
     }
     std::string lines;
     lines.reserve(size);
     for (const auto& delivery : batch) {
-        append_envelope(lines, delivery);
+        append_envelope(lines, delivery, resource_data_);
         lines += '\n';
     }
     const std::lock_guard lock(mutex_);

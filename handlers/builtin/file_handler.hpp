@@ -12,13 +12,18 @@ namespace graphhook::handlers {
 /// fault: nothing is used up, the circuit opens, and all goes on when there is room again.
 class FileHandler final : public Handler {
   public:
-    explicit FileHandler(FileOptions options, FileCalls calls = real_file_calls())
-        : file_(std::move(options), std::move(calls)) {}
+    /// `resource_data`: each line has the decrypted resource too.
+    explicit FileHandler(
+        FileOptions options, FileCalls calls = real_file_calls(), bool resource_data = false
+    )
+        : resource_data_(resource_data), file_(std::move(options), std::move(calls)) {}
     [[nodiscard]] std::size_t batch_limit() const override { return 1'024; }
+    [[nodiscard]] bool wants_data() const override { return resource_data_; }
     [[nodiscard]] std::vector<Outcome> handle(std::span<const Delivery> batch, std::stop_token stop)
         override;
 
   private:
+    const bool resource_data_;
     std::mutex mutex_;
     AppendFile file_;  // guarded by mutex_
 };

@@ -56,7 +56,7 @@ Outcome outcome_of_status(int status, std::optional<milliseconds> retry_after) {
 }
 
 Result<std::unique_ptr<HttpHandler>> HttpHandler::make(
-    HttpOptions options, Clock& clock, std::uint32_t workers
+    HttpOptions options, Clock& clock, std::uint32_t workers, bool resource_data
 ) {
     if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
         return fail(Errc::BadInput, "the URL must begin with https:// or http://");
@@ -77,18 +77,20 @@ Result<std::unique_ptr<HttpHandler>> HttpHandler::make(
     client.ca_file = options.ca_file;
     client.max_idle_connections = std::max<long>(client.max_idle_connections, workers);
     return std::make_unique<HttpHandler>(
-        std::move(options), make_http_client(std::move(client)), std::move(signer), clock
+        std::move(options), make_http_client(std::move(client)), std::move(signer), clock,
+        resource_data
     );
 }
 
 HttpHandler::HttpHandler(
     HttpOptions options, std::unique_ptr<HttpClient> client, std::optional<Signer> signer,
-    Clock& clock
+    Clock& clock, bool resource_data
 )
     : options_(std::move(options)),
       client_(std::move(client)),
       signer_(std::move(signer)),
-      clock_(clock) {
+      clock_(clock),
+      resource_data_(resource_data) {
 }
 
 milliseconds HttpHandler::time_limit(const HttpOptions& options) {
@@ -128,7 +130,7 @@ Outcome HttpHandler::post(std::span<const Delivery> batch, const std::stop_token
     std::string key;
     if (options_.batch == 1) {
         const auto& delivery = batch.front();
-        append_envelope(request.body, delivery);
+        append_envelope(request.body, delivery, resource_data_);
         key = delivery.id;
         request.headers.emplace_back("X-Graphhook-Id", delivery.id);
         request.headers.emplace_back("X-Graphhook-Attempt", std::to_string(delivery.attempt));
@@ -142,7 +144,7 @@ Outcome HttpHandler::post(std::span<const Delivery> batch, const std::stop_token
         request.body = R"({"value":[)";
         for (std::size_t i = 0; i < batch.size(); ++i) {
             if (i > 0) request.body += ',';
-            append_envelope(request.body, batch[i]);
+            append_envelope(request.body, batch[i], resource_data_);
         }
         request.body += "]}";
         key = batch_key(batch);

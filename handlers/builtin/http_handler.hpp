@@ -26,17 +26,19 @@ namespace graphhook::handlers {
 /// again in halves until the item is alone, so that it does not cost its neighbours.
 class HttpHandler final : public Handler {
   public:
-    /// `workers`: so many call it at once, and each keeps its connection. Errc::BadInput: the URL
-    /// is not http or https, or the secret is not readable.
+    /// `workers`: so many call it at once, and each keeps its connection. `resource_data`: what is
+    /// posted has the decrypted resource too. Errc::BadInput: the URL is not http or https, or the
+    /// secret is not readable.
     [[nodiscard]] static Result<std::unique_ptr<HttpHandler>> make(
-        HttpOptions options, Clock& clock, std::uint32_t workers = 1
+        HttpOptions options, Clock& clock, std::uint32_t workers = 1, bool resource_data = false
     );
     HttpHandler(
         HttpOptions options, std::unique_ptr<HttpClient> client, std::optional<Signer> signer,
-        Clock& clock
+        Clock& clock, bool resource_data = false
     );
 
     [[nodiscard]] std::size_t batch_limit() const override { return options_.batch; }
+    [[nodiscard]] bool wants_data() const override { return resource_data_; }
     [[nodiscard]] std::vector<Outcome> handle(std::span<const Delivery> batch, std::stop_token stop)
         override;
     /// What one call may take at most, splitting included.
@@ -53,6 +55,7 @@ class HttpHandler final : public Handler {
     const std::unique_ptr<HttpClient> client_;
     const std::optional<Signer> signer_;
     Clock& clock_;
+    const bool resource_data_;
 };
 
 }  // namespace graphhook::handlers

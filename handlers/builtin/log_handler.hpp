@@ -7,7 +7,8 @@
 
 namespace graphhook::handlers {
 
-/// One line of the service's log for each delivery; the item only when asked for, cut at 16 KiB.
+/// One line of the service's log for each delivery; the item only when asked for, cut at 16 KiB,
+/// and the decrypted resource never.
 class LogHandler final : public Handler {
   public:
     /// `logger` must outlive it.

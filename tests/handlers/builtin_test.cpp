@@ -31,6 +31,7 @@ class LogHandlerTest : public ::testing::Test {
         batch[0].subscription = "support-inbox";
         batch[0].resource = "users/1/messages/\n2";
         batch[0].item = R"({"subject":"hello"})";
+        batch[0].data = "content that has no business in a log";
         batch[1].id = "8";
         batch[1].lifecycle = batch[1].replayed = true;
         batch[1].source = "sweep";
@@ -53,6 +54,7 @@ TEST_F(LogHandlerTest, OneLineForEachDeliveryAndTheItemOnlyWhenAskedFor) {
     EXPECT_THAT(text, HasSubstr(R"(resource=users/1/messages/\x0a2)"));
     EXPECT_THAT(text, Not(HasSubstr("hello")));
     EXPECT_THAT(lines({.item = true}), HasSubstr(R"(item={"subject":"hello"})"));
+    EXPECT_THAT(lines({.item = true}), Not(HasSubstr("content")));
 }
 
 TEST(FactoryTest, MakesEachBuiltInHandler) {
@@ -73,6 +75,23 @@ TEST(FactoryTest, MakesEachBuiltInHandler) {
     EXPECT_TRUE(std::filesystem::is_empty(dir.path())) << "making it touches no disk";
 }
 
+TEST(FactoryTest, FileAndHttpTakeTheDecryptedResourceAndALogNever) {
+    FakeClock clock;
+    const test::TempDir dir;
+    HandlerOptions options;
+    for (const bool wanted : {false, true}) {
+        options.resource_data = wanted;
+        options.type = FileOptions{.path = dir.file("a.jsonl")};
+        EXPECT_EQ(make_handler(options, clock)->handler->wants_data(), wanted);
+        options.type = HttpOptions{.url = "https://tickets.internal/graph"};
+        EXPECT_EQ(make_handler(options, clock)->handler->wants_data(), wanted);
+        options.type = LogOptions{};
+        EXPECT_EQ(make_handler(options, clock).has_value(), !wanted);
+    }
+    options.resource_data = false;
+    EXPECT_FALSE(make_handler(options, clock)->handler->wants_data());
+}
+
 TEST(FactoryTest, RefusesWhatCanNotWork) {
     FakeClock clock;
     HandlerOptions options;
@@ -86,7 +105,9 @@ TEST(MetricsTest, CountsWhatBecameOfDeliveriesAndHowLongTheyTook) {
     prometheus::Registry registry;
     Metrics metrics(registry);
     auto series = metrics.of("audit");
-    series.settled({3, 1, 0, 2, 0});
+    series.settled({3, 1, 0, 2, 0, 6, 5});
+    series.unproved("key_unknown");
+    series.disproved("token_audience");
     series.refused(4);
     series.handled_in(std::chrono::milliseconds(3));
     const std::chrono::microseconds lags[] = {
@@ -101,6 +122,10 @@ TEST(MetricsTest, CountsWhatBecameOfDeliveriesAndHowLongTheyTook) {
              R"(graphhook_deliveries_total{handler="audit",outcome="retry_target"} 0)",
              R"(graphhook_deliveries_total{handler="audit",outcome="dead"} 2)",
              R"(graphhook_deliveries_total{handler="audit",outcome="released"} 0)",
+             R"(graphhook_deliveries_total{handler="audit",outcome="waits"} 6)",
+             R"(graphhook_deliveries_total{handler="audit",outcome="quarantined"} 5)",
+             R"(graphhook_items_unproved_total{reason="key_unknown"} 1)",
+             R"(graphhook_items_disproved_total{reason="token_audience"} 1)",
              R"(graphhook_deliveries_total{handler="audit",outcome="refused"} 4)",
              R"(graphhook_delivery_duration_seconds_bucket{handler="audit",le="0.005"} 1)",
              R"(graphhook_delivery_lag_seconds_bucket{handler="audit",le="0.001"} 1)",

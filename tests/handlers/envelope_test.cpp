@@ -60,6 +60,24 @@ TEST(EnvelopeTest, SaysHowWeLearnedOfIt) {
     EXPECT_EQ(json::parse(line).at("source").as_string(), "sweep");
 }
 
+TEST(EnvelopeTest, DataIsThereOnlyForThoseWhoWantItAndNullWhereTheItemBroughtNone) {
+    auto delivery = example();
+    delivery.data = "{\n\"subject\":\"two\\nlines\"}";
+    std::string line;
+    append_envelope(line, delivery);
+    EXPECT_EQ(line.find("subject"), std::string::npos);
+    EXPECT_FALSE(json::parse(line).as_object().contains("data"));
+    line.clear();
+    append_envelope(line, delivery, true);
+    EXPECT_TRUE(
+        line.ends_with(R"("item":{"changeType":"created"},"data":{ "subject":"two\nlines"}})")
+    ) << line;
+    delivery.data.clear();
+    line.clear();
+    append_envelope(line, delivery, true);
+    EXPECT_TRUE(json::parse(line).at("data").is_null());
+}
+
 TEST(EnvelopeTest, NoItemIsNull) {
     auto delivery = example();
     delivery.item.clear();

@@ -10,7 +10,8 @@ using store::DeliveryState;
 constexpr std::chrono::seconds kWatchdog{20};
 
 bool is_over(DeliveryState state) {
-    return state == DeliveryState::Done || state == DeliveryState::Dead;
+    return state == DeliveryState::Done || state == DeliveryState::Dead ||
+           state == DeliveryState::Quarantined;
 }
 
 }  // namespace
@@ -69,7 +70,23 @@ void FakeSource::announce(Lock& lock) {
 std::int64_t FakeSource::add(
     std::uint64_t key, store::StreamPtr stream, std::string body, std::chrono::milliseconds age
 ) {
+    return add(key, std::move(stream), std::move(body), age, nullptr);
+}
+
+std::int64_t FakeSource::add_rich(
+    std::uint64_t key, std::string body, std::string tokens, std::chrono::milliseconds age
+) {
+    auto proof = std::make_shared<store::Proof>();
+    proof->tokens = std::move(tokens);
+    return add(key, stream_of(), std::move(body), age, std::move(proof));
+}
+
+std::int64_t FakeSource::add(
+    std::uint64_t key, store::StreamPtr stream, std::string body, std::chrono::milliseconds age,
+    store::ProofPtr proof
+) {
     Row row;
+    row.delivery.proof = std::move(proof);
     row.delivery.stream = std::move(stream);
     row.delivery.order_key = key;
     row.delivery.resource = "users/1/messages/" + std::to_string(key);
@@ -230,6 +247,8 @@ bool FakeSource::settle_one(Target& target, const store::Settlement& settlement)
             row.state = DeliveryState::Done;
             break;
         case store::SettleAs::Quarantine:
+            row.state = DeliveryState::Quarantined;
+            break;
         case store::SettleAs::Dead:
             row.state = DeliveryState::Dead;
             break;

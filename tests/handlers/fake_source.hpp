@@ -34,6 +34,11 @@ class FakeSource final : public DeliverySource {
         std::uint64_t key, store::StreamPtr stream, std::string body = "{}",
         std::chrono::milliseconds age = {}
     );
+    /// A rich one of the usual stream.
+    std::int64_t add_rich(
+        std::uint64_t key, std::string body = R"({"encryptedContent":{}})",
+        std::string tokens = R"(["genuine"])", std::chrono::milliseconds age = {}
+    );
     /// Times moved on: calls on_work where something fell due, and ends leases that ran out.
     void poke();
     /// Waits (with a watchdog) until `condition` holds for the handler's rows.
@@ -70,6 +75,10 @@ class FakeSource final : public DeliverySource {
         bool attached = true;
     };
     using Lock = std::unique_lock<std::mutex>;
+    std::int64_t add(
+        std::uint64_t key, store::StreamPtr stream, std::string body, std::chrono::milliseconds age,
+        store::ProofPtr proof
+    );
     void post(Task task);
     void run();
     std::vector<store::Delivery> lease_now(const store::LeaseRequest& request);

@@ -87,6 +87,19 @@ TEST_F(FileHandlerTest, WritesABatchAsLinesWithOneWriteAndOneSyncBeforeItIsDone)
     EXPECT_EQ(count, 3);
 }
 
+TEST_F(FileHandlerTest, LinesHaveTheDecryptedResourceOnlyWhereItIsWanted) {
+    auto batch = batch_of(2);
+    batch[0].data = R"({"subject":"hello"})";
+    for (const bool wanted : {false, true}) {
+        FileHandler handler({.path = path_}, calls(), wanted);
+        EXPECT_EQ(handler.wants_data(), wanted);
+        ASSERT_EQ(handler.handle(batch, {}).at(0).kind, Outcome::Kind::Done);
+        const auto text = read(path_);
+        EXPECT_EQ(text.find(R"(,"data":{"subject":"hello"}})") != std::string::npos, wanted);
+        EXPECT_EQ(text.find(R"(,"data":null})") != std::string::npos, wanted);
+    }
+}
+
 TEST_F(FileHandlerTest, DoesNotSyncWhereToldOtherwise) {
     FileHandler handler({.path = path_, .fsync = false}, calls());
     (void)handler.handle(batch_of(1), {});

@@ -271,6 +271,35 @@ TEST_F(HttpHandlerTest, SignsEachRequestWhereThereIsASecret) {
     for (const auto& [name, value] : expected) EXPECT_EQ(request.headers[name], value);
 }
 
+TEST_F(HttpHandlerTest, PostsAndSignsTheDecryptedResourceOnlyWhereItIsWanted) {
+    SmallServer server([](const auto&) { return answer(200); });
+    std::vector<Delivery> batch{delivery("7"), delivery("8")};
+    batch[0].data = R"({"subject":"hello"})";
+    for (const std::size_t size : {1u, 2u}) {
+        for (const bool wanted : {false, true}) {
+            auto made = HttpHandler::make(
+                {.url = server.url(), .secret = Secret("any text will do"), .batch = size}, clock_,
+                1, wanted
+            );
+            ASSERT_TRUE(made.has_value());
+            const auto handler = std::move(*made);
+            EXPECT_EQ(handler->wants_data(), wanted);
+            (void)handler->handle(std::span(batch).first(size), {});
+            auto request = server.requests().back();
+            EXPECT_EQ(
+                request.body.find(R"(,"data":{"subject":"hello"}})") != std::string::npos, wanted
+            ) << request.body;
+            EXPECT_EQ(
+                request.body.find(R"(,"data":null})") != std::string::npos, wanted && size == 2
+            );
+            const auto expected =
+                Signer::make(Secret("any text will do"))
+                    ->headers(request.headers["webhook-id"], clock_.system_now(), request.body);
+            for (const auto& [name, value] : expected) EXPECT_EQ(request.headers[name], value);
+        }
+    }
+}
+
 TEST_F(HttpHandlerTest, OptionsThatCanNotWorkAreRefused) {
     EXPECT_EQ(HttpHandler::make({.url = "ftp://example"}, clock_).error().code, Errc::BadInput);
     for (const auto* secret : {"whsec_", "whsec_%%%%", "whsec_abc"}) {

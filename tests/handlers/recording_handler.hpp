@@ -88,9 +88,10 @@ class Recorder {
 
 class RecordingHandler final : public Handler {
   public:
-    RecordingHandler(std::shared_ptr<Recorder> recorder, std::size_t limit)
-        : recorder_(std::move(recorder)), limit_(limit) {}
+    RecordingHandler(std::shared_ptr<Recorder> recorder, std::size_t limit, bool wants_data = false)
+        : recorder_(std::move(recorder)), limit_(limit), wants_data_(wants_data) {}
     std::size_t batch_limit() const override { return limit_; }
+    bool wants_data() const override { return wants_data_; }
     std::vector<Outcome> handle(std::span<const Delivery> batch, std::stop_token) override {
         return recorder_->handle(batch);
     }
@@ -98,6 +99,7 @@ class RecordingHandler final : public Handler {
   private:
     const std::shared_ptr<Recorder> recorder_;
     const std::size_t limit_;
+    const bool wants_data_;
 };
 
 }  // namespace graphhook::handlers
