@@ -88,12 +88,35 @@ Result<void> read_type(const boost::json::object& json, ChangeRequest& request) 
     return {};
 }
 
+Result<void> read_forgery(const boost::json::object& json, ChangeRequest& request) {
+    const auto name = text(json, "forge");
+    const auto every = whole(json, "forgeEvery", 1);
+    const auto beside = flag(json, "besideGood");
+    if (!name) return name.error();
+    if (!every) return every.error();
+    if (!beside) return beside.error();
+    if (*every == 0) return fail(Errc::BadInput, "forgeEvery must be 1 at least");
+    request.forge_every = *every;
+    request.beside_good = *beside;
+    request.all_forgeries = *name == "all";
+    if (!name->empty() && !request.all_forgeries) {
+        request.forgery = find_forgery(*name);
+        if (request.forgery == nullptr)
+            return fail(Errc::BadInput, "there is no such forgery; see graph-emulator forgeries");
+    }
+    const bool token = request.forgery != nullptr && request.forgery->scope == ForgeryScope::Token;
+    if (request.beside_good && !token)
+        return fail(Errc::BadInput, "besideGood is for one forgery of a token");
+    return {};
+}
+
 }  // namespace
 
 Result<ChangeRequest> read_change_request(const boost::json::object& json) {
     ChangeRequest request;
     if (auto read = read_texts(json, request); !read) return read.error();
     if (auto read = read_type(json, request); !read) return read.error();
+    if (auto read = read_forgery(json, request); !read) return read.error();
     const auto count = whole(json, "count", 1);
     const auto objects = whole(json, "objects", 0);
     for (const auto* read : {&count, &objects}) {

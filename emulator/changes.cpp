@@ -1,6 +1,7 @@
 #include "emulator/changes.hpp"
 
 #include "emulator/object_id.hpp"
+#include "emulator/rich/entity.hpp"
 
 #include <fmt/format.h>
 
@@ -237,7 +238,7 @@ bool ChangeMaker::make(const std::shared_ptr<ChangeJob>& job, Target& target, St
     const auto tell = [&](const std::shared_ptr<const ChangedResource>& where,
                           const Landing& landing, const Change& change) {
         notify(
-            job, where, change,
+            job, where, landing, change,
             request.silent ? std::vector<SubscriptionPtr>{} : watchers(*where, landing, change), now
         );
     };
@@ -262,7 +263,8 @@ bool ChangeMaker::make(const std::shared_ptr<ChangeJob>& job, Target& target, St
 
 void ChangeMaker::notify(
     const std::shared_ptr<ChangeJob>& job, const std::shared_ptr<const ChangedResource>& where,
-    const Change& change, const std::vector<SubscriptionPtr>& subscriptions, SteadyPoint now
+    const Landing& landing, const Change& change, const std::vector<SubscriptionPtr>& subscriptions,
+    SteadyPoint now
 ) {
     ++stats_.changes_made;
     ledger_.add(change, where, subscriptions);
@@ -279,8 +281,29 @@ void ChangeMaker::notify(
             ledger_.settle(change.number, *subscription, ItemState::Lost, 0, change.at);
             continue;
         }
-        outbox_.add(Item{subscription, change, std::nullopt, job}, now);
+        Item item{subscription, change, std::nullopt, job};
+        if (subscription->rich) enrich(item, landing);
+        outbox_.add(std::move(item), now);
     }
+}
+
+void ChangeMaker::enrich(Item& item, const Landing& landing) {
+    item.plaintext = std::make_shared<const std::string>(
+        entity_text(world_, landing, *item.subscription, item.change)
+    );
+    const ChangeRequest& request = item.job->request;
+    // The first change is forged, then every so many: `made` counts it already.
+    const auto before = item.job->made - 1;
+    if (request.forges() && before % request.forge_every == 0) {
+        const auto kinds = forgery_kinds();
+        item.forgery = request.all_forgeries ? &kinds[(before / request.forge_every) % kinds.size()]
+                                             : request.forgery;
+        item.beside_good = request.beside_good;
+        ++stats_.rich_forged;
+    } else {
+        ++stats_.rich_genuine;
+    }
+    ledger_.remember(item.change.number, *item.subscription, {item.plaintext, item.forgery});
 }
 
 bool ChangeMaker::look_again(Running& running) {
@@ -337,6 +360,9 @@ void ChangeMaker::settled(const Item& item, Settlement settlement, int attempts)
     switch (settlement) {
         case Settlement::Accepted:
             if (item.job) ++item.job->accepted;
+            if (item.plaintext)
+                ++(item.forgery == nullptr ? stats_.rich_genuine_accepted
+                                           : stats_.rich_forged_accepted);
             break;
         case Settlement::Failed:
             state = ItemState::Failed;

@@ -42,6 +42,16 @@ struct ChangeRequest {
     /// Nobody is notified.
     bool silent = false;
     Detail detail;
+    /// What is forged, for subscribers with resource data; null: nothing.
+    const ForgeryKind* forgery = nullptr;
+    /// Each kind of forgery in turn.
+    bool all_forgeries = false;
+    /// Every so many changes one is forged.
+    std::uint64_t forge_every = 1;
+    /// The good token is there, too.
+    bool beside_good = false;
+
+    [[nodiscard]] bool forges() const { return forgery != nullptr || all_forgeries; }
 };
 
 /// {"kind":"message","change":"created","count":1000,"rate":200,"objects":0}; Errc::BadInput with
@@ -128,8 +138,11 @@ class ChangeMaker {
     bool make(const std::shared_ptr<ChangeJob>& job, Target& target, SteadyPoint now);
     void notify(
         const std::shared_ptr<ChangeJob>& job, const std::shared_ptr<const ChangedResource>& where,
-        const Change& change, const std::vector<SubscriptionPtr>& subscriptions, SteadyPoint now
+        const Landing& landing, const Change& change,
+        const std::vector<SubscriptionPtr>& subscriptions, SteadyPoint now
     );
+    /// Gives the item its resource data, and what is forged of it.
+    void enrich(Item& item, const Landing& landing);
 
     Registry& registry_;
     World& world_;

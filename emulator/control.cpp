@@ -4,6 +4,7 @@
 #include "core/time_text.hpp"
 #include "emulator/data/populate.hpp"
 #include "emulator/identity/identity_control.hpp"
+#include "emulator/rich/forgery.hpp"
 #include "emulator/url.hpp"
 
 #include <boost/json/array.hpp>
@@ -63,6 +64,19 @@ std::string text(const boost::json::object& json, std::string_view name) {
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string{};
 }
 
+boost::json::object forgeries() {
+    boost::json::array list;
+    for (const ForgeryKind& kind : forgery_kinds()) {
+        list.push_back(boost::json::object{
+            {"name", kind.name},
+            {"scope", to_string(kind.scope)},
+            {"verdict", to_string(kind.verdict)},
+            {"sent", kind.sent},
+        });
+    }
+    return {{"forgeries", std::move(list)}};
+}
+
 }  // namespace
 
 Response Control::handle(const Request& request) {
@@ -78,6 +92,12 @@ Response Control::handle(const Request& request) {
     if (get && path == "/emulator/status") return status();
     if (get && path == "/emulator/subscriptions") return subscriptions(request);
     if (get && path == "/emulator/changes") return ledger(request);
+    if (get && path == "/emulator/keys") return ok(it_.identity.keys().to_json());
+    if (get && path == "/emulator/forgeries") return ok(forgeries());
+    if (get && path == "/emulator/foreign-keys") {
+        ++it_.stats.foreign_key_requests;
+        return ok(it_.identity.validation_tokens().foreign_key_set());
+    }
     if (get && path == "/emulator/faults") return ok({{"faults", faults()}});
     if (request.method != "POST" && is_identity_control(path))
         return identity_control(it_.identity, request, {});
@@ -114,6 +134,8 @@ Response Control::handle(const Request& request) {
     if (path == "/emulator/users") return mark(body.as_object());
     if (path == "/emulator/lifecycle") return lifecycle(body.as_object());
     if (path == "/emulator/faults") return set_fault(body.as_object());
+    if (path == "/emulator/keys") return keys(body.as_object());
+    if (path == "/emulator/token-clock") return set_clock(body.as_object());
     if (path == "/emulator/reset") return reset(body.as_object());
     return refuse(404, "notFound", "there is no such control");
 }
@@ -157,6 +179,11 @@ Response Control::subscriptions(const Request& request) const {
             one["lifecycleNotificationUrl"] = subscription.lifecycle_url;
         one["expirationDateTime"] = to_text(subscription.expires);
         one["paused"] = subscription.paused;
+        one["includeResourceData"] = subscription.rich;
+        if (subscription.rich) {
+            one["encryptionCertificateId"] = subscription.certificate_id;
+            one["encryptionCertificateThumbprint"] = subscription.certificate->thumbprint();
+        }
         list.push_back(std::move(one));
     }
     json["subscriptions"] = std::move(list);
@@ -166,7 +193,8 @@ Response Control::subscriptions(const Request& request) const {
 Response Control::ledger(const Request& request) const {
     const auto limit =
         std::clamp<std::uint64_t>(query_number(request, "limit", 1'000), 1, kMostInPage);
-    return ok(it_.ledger.page(query_number(request, "after", 0), limit));
+    const bool plaintext = query_number(request, "plaintext", 0) != 0;
+    return ok(it_.ledger.page(query_number(request, "after", 0), limit, plaintext));
 }
 
 Response Control::change(const boost::json::object& body) {
@@ -271,6 +299,24 @@ Response Control::forget(std::string_view id) {
     if (!it_.registry.remove(id)) return refuse(404, "notFound", "there is no such subscription");
     log().info("subscription forgotten id={}", for_log(id));
     return ok({{"forgotten", id}});
+}
+
+Response Control::keys(const boost::json::object& body) {
+    const auto action = text(body, "action");
+    if (const auto done = it_.identity.keys().act(action); !done) return refuse(done.error());
+    log().info("signing keys changed action={}", for_log(action));
+    return ok(it_.identity.keys().to_json());
+}
+
+Response Control::set_clock(const boost::json::object& body) {
+    constexpr std::int64_t kMost = 10LL * 365 * 86'400;
+    const auto* value = body.if_contains("offsetSeconds");
+    boost::system::error_code error;
+    const auto seconds = value == nullptr ? 0 : value->to_number<std::int64_t>(error);
+    if (value == nullptr || error || seconds > kMost || seconds < -kMost)
+        return refuse(400, "badInput", "offsetSeconds must be a whole number");
+    it_.identity.validation_tokens().set_offset(std::chrono::seconds(seconds));
+    return ok({{"offsetSeconds", seconds}});
 }
 
 Response Control::reset(const boost::json::object& body) {

@@ -53,6 +53,8 @@ class Control {
     [[nodiscard]] boost::json::array faults() const;
     [[nodiscard]] Response set_fault(const boost::json::object& body);
     [[nodiscard]] Response forget(std::string_view id);
+    [[nodiscard]] Response keys(const boost::json::object& body);
+    [[nodiscard]] Response set_clock(const boost::json::object& body);
     [[nodiscard]] Response reset(const boost::json::object& body);
 
     Controlled it_;

@@ -10,6 +10,7 @@
 #include "emulator/identity/identity.hpp"
 #include "emulator/pauses.hpp"
 #include "emulator/prober.hpp"
+#include "emulator/rich/composer.hpp"
 #include "emulator/sender.hpp"
 #include "emulator/server.hpp"
 
@@ -183,6 +184,7 @@ struct Emulator::Impl {
           data(data_options(options), world, faults, clock),
           quotas(options.quotas),
           ledger(options.ledger),
+          composer(identity.validation_tokens()),
           outbox(
               outbox_options(options), faults,
               Outbox::Events{
@@ -190,7 +192,8 @@ struct Emulator::Impl {
                       changes.settled(item, end, attempts);
                   },
                   [this](const std::string& endpoint) { sender.wake(endpoint); },
-                  [this] { ++stats.items_forged; }
+                  [this] { ++stats.items_forged; },
+                  [this](const std::vector<Item>& items) { return composer.body(items); }
               },
               options.seed
           ),
@@ -338,6 +341,7 @@ struct Emulator::Impl {
     DataApi data;
     Quotas quotas;
     Ledger ledger;
+    Composer composer;
     Outbox outbox;
     ChangeMaker changes;
     Sender sender;
@@ -390,7 +394,11 @@ Result<std::unique_ptr<Emulator>> Emulator::open(Options options, Clock& clock) 
         if (auto listening = impl->managed_server.listen(); !listening) return listening.error();
     }
     impl->keep_house();
-    return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
+    std::unique_ptr<Emulator> made(new Emulator(std::move(impl)));
+    made->impl_->identity.validation_tokens().set_foreign_keys_url(
+        made->base_url() + "/emulator/foreign-keys"
+    );
+    return made;
 }
 
 std::uint16_t Emulator::port() const noexcept {

@@ -32,6 +32,8 @@ constexpr auto kNames = std::to_array<std::pair<FaultKind, std::string_view>>({
     {FaultKind::Reorder, "reorder"},
     {FaultKind::WrongClientState, "wrong-client-state"},
     {FaultKind::UnknownSubscription, "unknown-subscription"},
+    {FaultKind::IgnoreCertificate, "ignore-certificate"},
+    {FaultKind::RefuseCertificate, "refuse-certificate"},
 });
 
 constexpr std::uint64_t kMostTimes = 1'000'000'000;

@@ -38,6 +38,8 @@ enum class FaultKind {
     Reorder,              ///< a POST takes its items from anywhere in the queue
     WrongClientState,     ///< an item carries another client state
     UnknownSubscription,  ///< an item carries the id of no subscription
+    IgnoreCertificate,    ///< an update's certificate is taken without a word, and not used
+    RefuseCertificate,    ///< an update with a certificate is refused
 };
 
 std::string_view to_string(FaultKind kind) noexcept;

@@ -256,6 +256,8 @@ asio::awaitable<Response> GraphApi::update(const Request& request, const Call& c
         subscription = registry_.find(call.id, call.caller);
         if (!subscription) co_return refused(not_found());
     }
+    if (const auto error = take_certificate(call, update->certificate, *subscription))
+        co_return refused(*error);
     if (update->expires) registry_.renew(*subscription, *update->expires);
     if (update->notification_url) subscription->notification_url = *update->notification_url;
     subscription->paused = false;  // a renewal also authorizes again
@@ -263,6 +265,27 @@ asio::awaitable<Response> GraphApi::update(const Request& request, const Call& c
         "subscription updated id={} expires={}", subscription->id, to_text(subscription->expires)
     );
     co_return reply(200, request, call, *subscription, ClientStateIn::Reply);
+}
+
+std::optional<ApiError> GraphApi::take_certificate(
+    const Call& call, const std::optional<CertificateChange>& wanted, Subscription& subscription
+) {
+    if (!wanted) return std::nullopt;
+    const Where where{call.caller.tenant, subscription.resource_text};
+    if (faults_.any() && faults_.take(FaultKind::RefuseCertificate, where)) {
+        ++stats_.faults_struck;
+        return ApiError{
+            400, "InvalidRequest",
+            "Property encryptionCertificate of a subscription cannot be updated."
+        };
+    }
+    if (faults_.any() && faults_.take(FaultKind::IgnoreCertificate, where)) {
+        ++stats_.faults_struck;
+        return std::nullopt;
+    }
+    subscription.certificate = wanted->certificate;
+    subscription.certificate_id = wanted->id;
+    return std::nullopt;
 }
 
 Response GraphApi::refuse_caller(

@@ -74,6 +74,10 @@ class GraphApi {
     [[nodiscard]] boost::asio::awaitable<std::optional<ApiError>> handshakes(
         std::string url, std::string lifecycle_url
     );
+    /// What becomes of an update's certificate: nothing if a fault wants it so (protocol 7.6).
+    [[nodiscard]] std::optional<ApiError> take_certificate(
+        const Call& call, const std::optional<CertificateChange>& wanted, Subscription& subscription
+    );
     [[nodiscard]] Response list(const Request& request, const Call& call) const;
     [[nodiscard]] Response reply(
         int status, const Request& request, const Call& call, const Subscription& subscription,

@@ -403,6 +403,17 @@ const Kind* find_kind(std::string_view name) noexcept {
     return it == kKinds.end() ? nullptr : &*it;
 }
 
+minutes rich_life(const Kind& kind) noexcept {
+    if (kind.shape == Shape::Outlook) return minutes(1'440);
+    constexpr auto kRich = std::to_array<std::string_view>(
+        {"chatMessage", "chat", "channel", "team", "conversationMember", "onlineMeeting",
+         "callRecording", "callTranscript", "aiInteraction"}
+    );
+    if (kind.name == "presence") return minutes(60);
+    const bool rich = std::find(kRich.begin(), kRich.end(), kind.name) != kRich.end();
+    return rich ? minutes(4'320) : minutes(0);
+}
+
 Result<Recognised> recognise(std::string_view resource) {
     if (resource.starts_with('/')) resource.remove_prefix(1);
     const auto question = resource.find('?');

@@ -50,6 +50,9 @@ struct Kind {
     bool teams = false;
 };
 
+/// How long a subscription with resource data lives at most; 0: there is none (protocol 4.1, 7.2).
+std::chrono::minutes rich_life(const Kind& kind) noexcept;
+
 /// One form of path that leads to a kind. Patterns are in lower case: "{}" takes one segment, "{*}"
 /// the rest (at least one segment), "name(*" any call of that function. Templates: {1}, {2}: what
 /// the pattern took; {id}: the changed object; {path}: the path as subscribed.

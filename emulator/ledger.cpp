@@ -1,5 +1,6 @@
 #include "emulator/ledger.hpp"
 
+#include "core/digest.hpp"
 #include "core/time_text.hpp"
 #include "emulator/object_id.hpp"
 
@@ -47,22 +48,32 @@ std::deque<Ledger::Entry>::const_iterator Ledger::first_after(std::uint64_t numb
     );
 }
 
+Ledger::Item* Ledger::find(std::uint64_t change, const Subscription& subscription) {
+    const auto found = first_after(change - 1);
+    if (found == entries_.end() || found->change.number != change) return nullptr;
+    Entry& entry = entries_[static_cast<std::size_t>(found - entries_.begin())];
+    for (Item& item : entry.items) {
+        if (item.subscription.get() == &subscription) return &item;
+    }
+    return nullptr;
+}
+
+void Ledger::remember(std::uint64_t change, const Subscription& subscription, Data data) {
+    if (Item* const item = find(change, subscription)) item->data = std::move(data);
+}
+
 void Ledger::settle(
     std::uint64_t change, const Subscription& subscription, ItemState state, int attempts,
     SystemTime now
 ) {
-    const auto found = first_after(change - 1);
-    if (found == entries_.end() || found->change.number != change) return;
-    Entry& entry = entries_[static_cast<std::size_t>(found - entries_.begin())];
-    for (Item& item : entry.items) {
-        if (item.subscription.get() != &subscription) continue;
-        item.state = state;
-        item.attempts = attempts;
-        item.settled_at = now;
-    }
+    Item* const item = find(change, subscription);
+    if (item == nullptr) return;
+    item->state = state;
+    item->attempts = attempts;
+    item->settled_at = now;
 }
 
-boost::json::object Ledger::page(std::uint64_t after, std::size_t limit) const {
+boost::json::object Ledger::page(std::uint64_t after, std::size_t limit, bool plaintext) const {
     boost::json::array changes;
     boost::json::object json;
     auto it = first_after(after);
@@ -98,6 +109,14 @@ boost::json::object Ledger::page(std::uint64_t after, std::size_t limit) const {
             if (item.state != ItemState::Waiting) {
                 one["attempts"] = item.attempts;
                 one["at"] = to_text(item.settled_at);
+            }
+            if (item.data.plaintext) {
+                one["plaintextSha256"] = to_hex(sha256(*item.data.plaintext));
+                if (plaintext) one["plaintext"] = *item.data.plaintext;
+            }
+            if (item.data.forgery != nullptr) {
+                one["forgery"] = item.data.forgery->name;
+                one["verdict"] = to_string(item.data.forgery->verdict);
             }
             items.push_back(std::move(one));
         }

@@ -2,6 +2,7 @@
 
 #include "core/clock.hpp"
 #include "emulator/notification.hpp"
+#include "emulator/rich/forgery.hpp"
 #include "emulator/subscription.hpp"
 
 #include <boost/json/object.hpp>
@@ -39,6 +40,13 @@ class Ledger {
         const Change& change, std::shared_ptr<const ChangedResource> where,
         const std::vector<SubscriptionPtr>& subscriptions
     );
+    /// What was encrypted for a subscriber, and what was forged of it.
+    struct Data {
+        std::shared_ptr<const std::string> plaintext = {};
+        const ForgeryKind* forgery = nullptr;
+    };
+    /// Of one notification; does nothing if the change is no longer kept.
+    void remember(std::uint64_t change, const Subscription& subscription, Data data);
     /// Does nothing if the change is no longer kept.
     void settle(
         std::uint64_t change, const Subscription& subscription, ItemState state, int attempts,
@@ -48,8 +56,11 @@ class Ledger {
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
     /// {"changes":[…],"next":N}: changes with a number over `after`, at most `limit`; `next` (to
-    /// ask `after` it) only if there may be more.
-    [[nodiscard]] boost::json::object page(std::uint64_t after, std::size_t limit) const;
+    /// ask `after` it) only if there may be more. Resource data as SHA-256, with `plaintext` also
+    /// as it was encrypted.
+    [[nodiscard]] boost::json::object page(
+        std::uint64_t after, std::size_t limit, bool plaintext = false
+    ) const;
 
   private:
     struct Item {
@@ -57,7 +68,9 @@ class Ledger {
         ItemState state = ItemState::Waiting;
         int attempts = 0;
         SystemTime settled_at;
+        Data data = {};
     };
+    [[nodiscard]] Item* find(std::uint64_t change, const Subscription& subscription);
     struct Entry {
         Change change;
         std::shared_ptr<const ChangedResource> where;

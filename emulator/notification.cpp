@@ -50,7 +50,11 @@ void add_common(std::string& out, const Subscription& subscription, Forgery forg
     } else {
         out += R"(,"clientState":null)";
     }
-    add(out, "tenantId", subscription.tenant);
+    // Presence and meetings say it in another member when they carry resource data (protocol 3.13,
+    // 3.16).
+    const auto kind = subscription.resource.kind->name;
+    const bool other = subscription.rich && (kind == "presence" || kind == "onlineMeeting");
+    add(out, other ? "organizationId" : "tenantId", subscription.tenant);
 }
 
 void add_resource_data(

@@ -1,5 +1,7 @@
 #include "emulator/outbox.hpp"
 
+#include "emulator/rich/composer.hpp"
+
 #include <algorithm>
 
 namespace graphhook::emulator {
@@ -20,7 +22,22 @@ std::string_view to_string(Health health) {
     return "";
 }
 
+std::string basic_body(const std::vector<Item>& items) {
+    std::string body = R"({"value":[)";
+    for (const Item& item : items) {
+        if (&item != &items.front()) body += ',';
+        body += item_text(item);
+    }
+    body += "]}";
+    return body;
+}
+
 }  // namespace
+
+std::string item_text(const Item& item) {
+    if (item.event) return lifecycle_item(*item.subscription, *item.event, item.mistake);
+    return change_item(*item.subscription, item.change, item.mistake);
+}
 
 Span retry_delay(const RetryPolicy& policy, int attempts) {
     Span delay = policy.first_delay;
@@ -123,33 +140,34 @@ std::unique_ptr<Post> Outbox::fill(Endpoint& endpoint, SteadyPoint now) {
     post->url = queue.url;
     post->first_attempt = now;
     post->generation = generation_;
-    post->body = R"({"value":[)";
+    bool rich = false;
+    const auto fits = [&](const Item& next) {
+        return std::all_of(post->items.begin(), post->items.end(), [&](const Item& other) {
+            return may_travel_together(other, next);
+        });
+    };
     while (!queue.items.empty() && post->items.size() < options_.batch) {
         if (!post->items.empty() && queue.items.front().second) break;
         if (queue.items.size() > 1 && faults_.any() && faults_.take(FaultKind::Reorder)) {
             const auto among = std::min(queue.items.size(), kReorderAmong);
             std::swap(queue.items.front(), queue.items[1 + random_() % (among - 1)]);
         }
+        const bool next_rich = queue.items.front().first.plaintext != nullptr;
+        if (next_rich && rich && !fits(queue.items.front().first)) break;
+        rich = rich || next_rich;
         Item item = std::move(queue.items.front().first);
         queue.items.pop_front();
-        Forgery forgery = Forgery::None;
         if (faults_.any()) {
             if (faults_.take(FaultKind::WrongClientState)) {
-                forgery = Forgery::ClientState;
+                item.mistake = Forgery::ClientState;
             } else if (faults_.take(FaultKind::UnknownSubscription)) {
-                forgery = Forgery::Subscription;
+                item.mistake = Forgery::Subscription;
             }
         }
-        if (forgery != Forgery::None && events_.forged) events_.forged();
-        if (!post->items.empty()) post->body += ',';
-        if (item.event) {
-            post->body += lifecycle_item(*item.subscription, *item.event, forgery);
-        } else {
-            post->body += change_item(*item.subscription, item.change, forgery);
-        }
+        if (item.mistake != Forgery::None && events_.forged) events_.forged();
         post->items.push_back(std::move(item));
     }
-    post->body += "]}";
+    post->body = rich && events_.compose ? events_.compose(post->items) : basic_body(post->items);
     if (queue.items.empty()) endpoint.queues.erase(it);
     if (faults_.any() && faults_.take(FaultKind::Duplicate)) post->repeat_wanted = true;
     return post;

@@ -3,6 +3,7 @@
 #include "emulator/faults.hpp"
 #include "emulator/health.hpp"
 #include "emulator/notification.hpp"
+#include "emulator/rich/forgery.hpp"
 #include "emulator/url.hpp"
 
 #include <deque>
@@ -27,7 +28,18 @@ struct Item {
     std::optional<LifecycleEvent> event;
     /// The job that made it; null for none.
     std::shared_ptr<ChangeJob> job;
+    /// The resource data to be encrypted for the subscription; null: it gets none.
+    std::shared_ptr<const std::string> plaintext = {};
+    /// What is wrong with the resource data on purpose, or its token; null: nothing.
+    const ForgeryKind* forgery = nullptr;
+    /// The forged token stands beside the good one.
+    bool beside_good = false;
+    /// What is wrong with the item itself.
+    Forgery mistake = Forgery::None;
 };
+
+/// The item as JSON, without its resource data.
+std::string item_text(const Item& item);
 
 /// Items for one URL that travel in one POST, and are retried together.
 struct Post {
@@ -84,6 +96,8 @@ class Outbox {
         std::function<void(const std::string& endpoint)> ready;
         /// An item was made wrong on purpose; may be empty.
         std::function<void()> forged;
+        /// Writes the body of a POST that carries resource data; may be empty if there is none.
+        std::function<std::string(const std::vector<Item>&)> compose;
     };
     enum class Lane { Changes, Lifecycle };
 

@@ -2,6 +2,7 @@
 
 #include "core/time_text.hpp"
 #include "emulator/delegated.hpp"
+#include "emulator/rich/rules.hpp"
 #include "emulator/url.hpp"
 
 #include <boost/throw_exception.hpp>
@@ -71,17 +72,18 @@ std::string days_and_time(std::chrono::minutes life) {
 
 /// The stored expiry for a wanted one, or why not (protocol 4.1, 5.8).
 ApiResult<SystemTime> granted_expiry(
-    SystemTime wanted, const Kind& kind, std::string_view operation, const RulePolicy& policy
+    SystemTime wanted, const Kind& kind, bool rich, std::string_view operation,
+    const RulePolicy& policy
 ) {
     if (wanted <= policy.now) return invalid("Subscription expiration must be in the future.");
-    const auto most = std::chrono::duration_cast<SystemTime::duration>(kind.longest_life);
+    const auto longest = rich ? rich_life(kind) : kind.longest_life;
+    const auto most = std::chrono::duration_cast<SystemTime::duration>(longest);
     if (wanted > policy.now + most) {
         if (kind.shape == Shape::Outlook) {
             return ApiError{
                 400, "ExtensionError",
                 fmt::format(
-                    "Subscription expiration can only be {} minutes in the future.",
-                    kind.longest_life.count()
+                    "Subscription expiration can only be {} minutes in the future.", longest.count()
                 )
             };
         }
@@ -90,7 +92,7 @@ ApiResult<SystemTime> granted_expiry(
             400, operation, "BadRequest",
             fmt::format(
                 "Expiration time '{}' ({} from now) is beyond allowed max '{}'.", to_text(wanted),
-                days_and_time(ahead), days_and_time(kind.longest_life)
+                days_and_time(ahead), days_and_time(longest)
             )
         );
     }
@@ -114,22 +116,6 @@ std::optional<ApiError> check_change_types(unsigned mask, const Recognised& reso
     return invalid(fmt::format(
         "Invalid 'changeType' attribute: not supported for resource '{}'.", resource.text
     ));
-}
-
-/// Resource data is encrypted for a key of the subscriber; this service sends basic notifications
-/// only.
-std::optional<ApiError> check_basic(const object& body, const Kind& kind) {
-    const value* rich = body.if_contains("includeResourceData");
-    if (rich == nullptr || rich->is_null()) return std::nullopt;
-    if (!rich->is_bool()) return invalid(std::string(kPayload));
-    if (!rich->as_bool()) return std::nullopt;
-    if (kind.shape == Shape::Folder || kind.shape == Shape::TypeOnly) {
-        return extension(
-            400, "Create", "BadRequest",
-            "File Services workload is not enabled for rich notifications."
-        );
-    }
-    return invalid("graph-emulator sends notifications without resource data only.");
 }
 
 std::optional<ApiError> check_tls_version(const std::string& version) {
@@ -212,9 +198,8 @@ ApiResult<Recognised> check_resource(
 std::optional<ApiError> read_optional(const object& body, Subscription& draft) {
     const auto client_state = text_of(body, "clientState");
     const auto tls = text_of(body, "latestSupportedTlsVersion");
-    const auto certificate_id = text_of(body, "encryptionCertificateId");
     const auto options = text_of(body, "notificationQueryOptions");
-    for (const auto* read : {&client_state, &tls, &certificate_id, &options}) {
+    for (const auto* read : {&client_state, &tls, &options}) {
         if (!*read) return read->error();
     }
     if (*client_state) {
@@ -223,9 +208,6 @@ std::optional<ApiError> read_optional(const object& body, Subscription& draft) {
         }
         draft.client_state = Secret(**client_state);
         draft.has_client_state = true;
-    }
-    if (*certificate_id && (*certificate_id)->size() > 128) {
-        return invalid("encryptionCertificateId must not be longer than 128 characters.");
     }
     if (*tls) {
         if (auto refused = check_tls_version(**tls)) return refused;
@@ -239,7 +221,7 @@ std::optional<ApiError> read_optional(const object& body, Subscription& draft) {
     if (draft.resource.path->needs_query_options && draft.query_options.empty()) {
         return invalid("notificationQueryOptions is a required property for subscription creation");
     }
-    return check_basic(body, *draft.resource.kind);
+    return read_rich(body, draft);
 }
 
 ApiResult<SystemTime> read_expiry(const std::string& text) {
@@ -321,7 +303,7 @@ ApiResult<Subscription> check_create(
     const auto wanted = read_expiry(*expiry);
     if (!wanted) return wanted.error();
     const Kind& kind = *draft.resource.kind;
-    const auto granted = granted_expiry(*wanted, kind, "Create", policy);
+    const auto granted = granted_expiry(*wanted, kind, draft.rich, "Create", policy);
     if (!granted) return granted.error();
     draft.expires = *granted;
     if (kind.teams && draft.lifecycle_url.empty() && *wanted > policy.now + std::chrono::hours(1)) {
@@ -353,20 +335,25 @@ ApiResult<Update> check_update(
         if (name == "expirationDateTime") {
             const auto wanted = read_expiry(text);
             if (!wanted) return wanted.error();
-            const auto granted =
-                granted_expiry(*wanted, *subscription.resource.kind, "Update", policy);
+            const auto granted = granted_expiry(
+                *wanted, *subscription.resource.kind, subscription.rich, "Update", policy
+            );
             if (!granted) return granted.error();
             update.expires = *granted;
         } else if (name == "notificationUrl") {
             if (auto refused = check_url(name, text, policy)) return std::move(*refused);
             update.notification_url = text;
+        } else if (name == "encryptionCertificate" || name == "encryptionCertificateId") {
+            auto certificate = read_certificate_change(body.as_object(), subscription);
+            if (!certificate) return certificate.error();
+            update.certificate = std::move(*certificate);
         } else {
             return invalid(
                 fmt::format("Property {} of a subscription cannot be updated.", name.substr(0, 64))
             );
         }
     }
-    if (!update.expires && !update.notification_url) {
+    if (!update.expires && !update.notification_url && !update.certificate) {
         return invalid("An update needs expirationDateTime or notificationUrl.");
     }
     return update;

@@ -38,14 +38,21 @@ struct RulePolicy {
     const RulePolicy& policy
 );
 
+/// What resource data is to be encrypted with from now on.
+struct CertificateChange {
+    EncryptionCertificatePtr certificate;
+    std::string id;
+};
+
 /// What an update asks for.
 struct Update {
     std::optional<SystemTime> expires;
     std::optional<std::string> notification_url;
+    std::optional<CertificateChange> certificate;
 };
 
-/// Reads and checks the body of an update (protocol 5.4): only the two properties, at least one of
-/// them.
+/// Reads and checks the body of an update (protocol 5.4, 7.6): expiry, URL, and the certificate
+/// with its id; at least one of them.
 [[nodiscard]] ApiResult<Update> check_update(
     const boost::json::value& body, const Subscription& subscription, const Caller& caller,
     const RulePolicy& policy

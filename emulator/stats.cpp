@@ -48,6 +48,12 @@ boost::json::object Stats::to_json() const {
     json["itemsDropped"] = items_dropped;
     json["itemsLost"] = items_lost;
     json["itemsForged"] = items_forged;
+    json["richGenuine"] = rich_genuine;
+    json["richForged"] = rich_forged;
+    json["richGenuineAccepted"] = rich_genuine_accepted;
+    json["richForgedAccepted"] = rich_forged_accepted;
+    json["keySetRequests"] = key_set_requests;
+    json["foreignKeyRequests"] = foreign_key_requests;
     json["handshakes"] = handshakes;
     json["handshakesFailed"] = handshakes_failed;
     json["tokensIssued"] = tokens_issued;

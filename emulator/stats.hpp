@@ -40,6 +40,12 @@ struct Stats {
     std::uint64_t items_dropped = 0;   ///< in the drop state
     std::uint64_t items_lost = 0;      ///< while the subscription was paused
     std::uint64_t items_forged = 0;    ///< the faults that put in something wrong
+    std::uint64_t rich_genuine = 0;    ///< items with resource data, as they should be
+    std::uint64_t rich_forged = 0;     ///< and with a forgery
+    std::uint64_t rich_genuine_accepted = 0;
+    std::uint64_t rich_forged_accepted = 0;
+    std::uint64_t key_set_requests = 0;
+    std::uint64_t foreign_key_requests = 0;  ///< of the key set that a forged jku names
     std::uint64_t handshakes = 0;
     std::uint64_t handshakes_failed = 0;
     std::uint64_t tokens_issued = 0;

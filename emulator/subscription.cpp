@@ -39,10 +39,13 @@ boost::json::object to_json(const Subscription& subscription, ClientStateIn clie
             ? guid_of("principal of " + subscription.app + " in " + subscription.tenant)
             : subscription.user;
     json["includeResourceData"] = nullptr;
+    if (subscription.rich) json["includeResourceData"] = true;
     json["latestSupportedTlsVersion"] = subscription.tls_version;
     json["encryptionCertificate"] = nullptr;
-    json["encryptionCertificateId"] = nullptr;
-    json["notificationUrlAppId"] = nullptr;
+    if (client_state == ClientStateIn::Reply && subscription.certificate)
+        json["encryptionCertificate"] = subscription.certificate->text();
+    json["encryptionCertificateId"] = or_null(subscription.certificate_id);
+    json["notificationUrlAppId"] = or_null(subscription.url_app);
     return json;
 }
 

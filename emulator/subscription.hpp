@@ -3,6 +3,7 @@
 #include "core/clock.hpp"
 #include "core/secret.hpp"
 #include "emulator/kinds.hpp"
+#include "emulator/rich/encryption.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace graphhook::emulator {
 
@@ -31,6 +33,13 @@ struct Subscription {
     SystemTime expires;
     std::string tls_version = "v1_2";
     std::string query_options;  ///< empty: none
+    /// With resource data: encrypted for this certificate (protocol 7); null if not `rich`.
+    bool rich = false;
+    EncryptionCertificatePtr certificate;
+    std::string certificate_id;
+    /// The properties of the resource that are wanted; empty: all.
+    std::vector<std::string> select;
+    std::string url_app;  ///< notificationUrlAppId; empty: none
     /// Its authorization ran out (protocol 6.2): changes are lost until it is renewed or
     /// reauthorized.
     bool paused = false;
@@ -40,8 +49,8 @@ struct Subscription {
 
 using SubscriptionPtr = std::shared_ptr<Subscription>;
 
-/// Only the reply to a create or an update repeats the client state; a list or a get says null
-/// (protocol 5.1).
+/// Only the reply to a create or an update repeats the client state and the certificate; a list or
+/// a get says null (protocol 5.1).
 enum class ClientStateIn { Reply, Null };
 boost::json::object to_json(const Subscription& subscription, ClientStateIn client_state);
 

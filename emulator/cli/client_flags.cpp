@@ -73,6 +73,7 @@ void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
     command->add_flag(
         "--wait", flags.wait, "Until all notifications are accepted; exit code 1 if some are not"
     );
+    add_forging(*command, flags.rich);
     command->callback([&flags, &action] {
         if (flags.kind.empty() && flags.resource.empty() && flags.subscription.empty()) {
             throw CLI::RequiredError("--kind, --resource or --subscription");
@@ -85,6 +86,7 @@ void add_change(CLI::App& app, ClientFlags& flags, Action& action) {
         arguments.request["count"] = flags.count;
         arguments.request["objects"] = flags.objects;
         add_data_members(arguments.request, flags.data);
+        add_forging_members(arguments.request, flags.rich);
         if (!flags.rate.empty()) {
             const auto rate = parse_rate(flags.rate);
             if (!rate) throw CLI::ValidationError("--rate", rate.error().detail);
@@ -138,10 +140,15 @@ void add_looking(CLI::App& app, ClientFlags& flags, Action& action) {
     add_client(app, flags, "subscriptions", "The live subscriptions")->callback([&] {
         action = [&flags] { return subscriptions(flags.target, flags.output); };
     });
-    add_client(
+    auto* ledger = add_client(
         app, flags, "changes", "The ledger: each change made, and what became of its notifications"
-    )
-        ->callback([&] { action = [&flags] { return changes(flags.target, flags.output); }; });
+    );
+    ledger->add_flag(
+        "--plaintext", flags.rich.plaintext, "With the resource data, as it was before encryption"
+    );
+    ledger->callback([&] {
+        action = [&flags] { return changes(flags.target, flags.rich.plaintext, flags.output); };
+    });
     auto* clean = add_client(
         app, flags, "reset",
         "Forget everything: subscriptions, data, queues, faults, counts, ledger"
@@ -192,6 +199,7 @@ void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action) {
     };
     add_fault_commands(app, flags, add, action);
     add_data_commands(app, flags, add, action);
+    add_rich_commands(app, flags, add, action);
     add_identity_commands(app, flags, add, action);
 }
 

@@ -85,11 +85,12 @@ Result<object> wait_for_job(Client& client, const object& started) {
 /// Goes through all pages of a list; `each` gets every element.
 template <class Each>
 Result<void> page_through(
-    Client& client, std::string_view path, std::string_view member, Each each
+    Client& client, std::string_view path, std::string_view member, Each each,
+    std::string_view more = {}
 ) {
     std::uint64_t after = 0;
     while (true) {
-        auto page = client.send("GET", fmt::format("{}?after={}&limit=2000", path, after));
+        auto page = client.send("GET", fmt::format("{}?after={}&limit=2000{}", path, after, more));
         if (!page) return page.error();
         for (const auto& element : page->at(member).as_array()) each(element.as_object());
         if (!page->contains("next")) return {};
@@ -192,14 +193,14 @@ int subscriptions(const Target& target, Output output) {
     return 0;
 }
 
-int changes(const Target& target, Output output) {
+int changes(const Target& target, bool plaintext, Output output) {
     Client client(target);
     bool first = true;
     if (output == Output::Table)
         say(fmt::format(
             "{:<10}{:<14}{:<9}{:<10}{}", "NUMBER", "KIND", "CHANGE", "ITEMS", "RESOURCE"
         ));
-    const auto read = page_through(client, "/emulator/changes", "changes", [&](const object& one) {
+    const auto each = [&](const object& one) {
         if (output == Output::Json) {
             std::fputs(((first ? "[" : ",\n") + boost::json::serialize(one)).c_str(), stdout);
         } else {
@@ -213,7 +214,9 @@ int changes(const Target& target, Output output) {
             ));
         }
         first = false;
-    });
+    };
+    const auto read =
+        page_through(client, "/emulator/changes", "changes", each, plaintext ? "&plaintext=1" : "");
     if (!read) return trouble(read.error());
     if (output == Output::Json) say(first ? "[]" : "]");
     return 0;

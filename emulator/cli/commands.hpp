@@ -27,7 +27,7 @@ int list_faults(const Target& target, Output output);
 int status(const Target& target, Output output);
 int subscriptions(const Target& target, Output output);
 /// JSON: one array with a change a line.
-int changes(const Target& target, Output output);
+int changes(const Target& target, bool plaintext, Output output);
 int reset(const Target& target, const boost::json::object& request, Output output);
 int populate(const Target& target, const boost::json::object& request, Output output);
 int mark_user(const Target& target, const boost::json::object& request, Output output);

@@ -37,7 +37,10 @@ const std::vector<std::string>& names() {
         "token-cut-off",
         "token-slow",
         "token-no-expiry",
-        "managed-identity-error"
+        "managed-identity-error",
+        "keys",
+        "ignore-certificate",
+        "refuse-certificate"
     };
     return all;
 }
@@ -72,6 +75,10 @@ void add_fault_commands(
     set->add_option("--field", flags.faults.field, "With missing-field: which one");
     set->add_option("--code", flags.faults.code, "With errors: the error's code");
     set->add_option("--page", flags.faults.page, "With page-error: which page, from 1 (2)");
+    set->add_option(
+        "--form", flags.rich.form,
+        "With keys: error, slow, cut-off, html, garbage, empty, blank, wrong-json or redirect"
+    );
     set->add_flag("--hang-up", flags.faults.hang_up, "With outage: close connections unanswered");
     set->callback([&flags, &action, set] {
         if ((flags.fault == "forget") != !flags.subscription.empty())
@@ -86,6 +93,7 @@ void add_fault_commands(
         if (given("--retry-after")) request["retryAfterSeconds"] = flags.retry_after;
         if (flags.faults.no_retry_after) request["retryAfterSeconds"] = nullptr;
         if (given("--delay")) request["delayMilliseconds"] = flags.delay.count();
+        if (given("--form")) request["form"] = flags.rich.form;
         if (given("--status")) request["status"] = flags.status;
         if (given("--location")) request["location"] = flags.location;
         if (given("--field")) request["field"] = flags.faults.field;

@@ -72,6 +72,17 @@ struct FaultFlags {
     bool hang_up = false;
 };
 
+/// What the commands about resource data read.
+struct RichFlags {
+    std::string forge;
+    std::uint64_t forge_every = 1;
+    bool beside_good = false;
+    bool plaintext = false;
+    std::int64_t offset = 0;
+    std::string form;
+    std::string output = "table";
+};
+
 /// What the commands that speak to a running emulator read. GRAPH_EMULATOR_URL and
 /// GRAPH_EMULATOR_CA stand in for options not given.
 struct ClientFlags {
@@ -103,6 +114,7 @@ struct ClientFlags {
     IdentityClientFlags identity;
     DataFlags data;
     FaultFlags faults;
+    RichFlags rich;
 };
 
 // Each adds subcommands to `app`; parsing then fills `flags` and sets `action`. All must outlive
@@ -120,6 +132,12 @@ void add_data_commands(
 );
 /// What of the data's flags belongs into a request for changes.
 void add_data_members(boost::json::object& request, const DataFlags& flags);
+/// The options of `change` that forge, and what of them belongs into a request.
+void add_forging(CLI::App& command, RichFlags& flags);
+void add_forging_members(boost::json::object& request, const RichFlags& flags);
+void add_rich_commands(
+    CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
+);
 void add_identity_commands(
     CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
 );

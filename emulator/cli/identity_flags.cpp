@@ -161,6 +161,19 @@ void add_identity(CLI::App& app, IdentityFlags& flags) {
         ->capture_default_str()
         ->group(group);
     app.add_option(
+           "--token-version", flags.token_version,
+           "Of validation tokens: 1, 2, or mixed (one POST so, the next so)"
+    )
+        ->capture_default_str()
+        ->check(CLI::IsMember({"1", "2", "mixed"}))
+        ->group(group);
+    app.add_option(
+           "--validation-token-lifetime", flags.validation_token_life,
+           "How long validation tokens live"
+    )
+        ->capture_default_str()
+        ->group(group);
+    app.add_option(
            "--app-certificate", flags.app_certificates,
            "CLIENT_ID=FILE: a PEM certificate that this app signs assertions with (repeatable)"
     )
@@ -239,6 +252,13 @@ Result<void> fill_in(const IdentityFlags& flags, Options& options) {
     const auto token_life = seconds_of("--token-lifetime", flags.token_life, false);
     if (!token_life) return token_life.error();
     o.token_life = *token_life;
+    const auto validation_life =
+        seconds_of("--validation-token-lifetime", flags.validation_token_life, false);
+    if (!validation_life) return validation_life.error();
+    o.validation_tokens.life = *validation_life;
+    o.validation_tokens.version.reset();
+    if (flags.token_version == "1") o.validation_tokens.version = TokenVersion::V1;
+    if (flags.token_version == "2") o.validation_tokens.version = TokenVersion::V2;
     const auto code_life = seconds_of("--device-code-lifetime", flags.code_life, false);
     if (!code_life) return code_life.error();
     o.sign_ins.code_life = *code_life;

@@ -21,6 +21,8 @@ struct IdentityFlags {
     std::string permissions;
     std::string delegated_permissions;
     std::string token_life = "3599s";
+    std::string token_version = "2";
+    std::string validation_token_life = "86700s";
     std::string file;
     std::vector<std::string> app_certificates;
     std::vector<std::string> app_secrets;

@@ -20,6 +20,11 @@ std::string issuer_tenant(std::string_view tenant) {
     return tenant == "common" || tenant == "organizations" ? "{tenantid}" : std::string(tenant);
 }
 
+std::string issuer(std::string_view tenant, bool v2) {
+    return v2 ? fmt::format("https://login.microsoftonline.com/{}/v2.0", issuer_tenant(tenant))
+              : fmt::format("https://sts.windows.net/{}/", issuer_tenant(tenant));
+}
+
 bool looks_like_tenant(std::string_view tenant) {
     return !tenant.empty() && tenant.size() <= kLongestName &&
            std::all_of(tenant.begin(), tenant.end(), [](unsigned char c) {
@@ -40,9 +45,9 @@ boost::json::object discovery(const std::string& base, std::string_view tenant, 
     if (v2) json["device_authorization_endpoint"] = root + "/oauth2/v2.0/devicecode";
     json["jwks_uri"] = v2 ? root + "/discovery/v2.0/keys" : root + "/discovery/keys";
     json["id_token_signing_alg_values_supported"] = boost::json::array{"RS256"};
-    json["issuer"] =
-        v2 ? fmt::format("https://login.microsoftonline.com/{}/v2.0", issuer_tenant(tenant))
-           : fmt::format("https://sts.windows.net/{}/", issuer_tenant(tenant));
+    json["response_types_supported"] = boost::json::array{"code", "id_token"};
+    json["subject_types_supported"] = boost::json::array{"pairwise"};
+    json["issuer"] = issuer(tenant, v2);
     return json;
 }
 
@@ -53,6 +58,8 @@ Identity::Identity(IdentityOptions options, SigningKey key, Stats& stats, Clock&
       stats_(stats),
       clock_(clock),
       tokens_(std::move(key), options_.token_life, clock),
+      keys_(tokens_.key()),
+      validation_tokens_(options_.validation_tokens, keys_, clock),
       directory_(options_.directory),
       sign_ins_(options_.sign_ins) {
 }
@@ -84,13 +91,7 @@ std::optional<Response> Identity::handle(const Request& request) {
                 200, boost::json::serialize(discovery(request.base, tenant, end == kV2))
             );
         }
-        boost::json::array keys;
-        keys.push_back(tokens_.key().to_jwk(
-            fmt::format("https://login.microsoftonline.com/{}/v2.0", issuer_tenant(tenant))
-        ));
-        return json_response(
-            200, boost::json::serialize(boost::json::object{{"keys", std::move(keys)}})
-        );
+        return key_set(tenant, end == kKeysV2);
     }
     return std::nullopt;
 }
@@ -160,6 +161,8 @@ Result<std::optional<User>> Identity::decide(std::string_view user_code, std::st
 void Identity::reset(bool keep) {
     faults_.clear();
     counts_.clear();
+    keys_.reset();
+    validation_tokens_.reset();
     if (keep) return;
     tokens_.forget_revocations();
     sign_ins_.clear();

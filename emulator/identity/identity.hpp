@@ -6,6 +6,7 @@
 #include "emulator/identity/access_tokens.hpp"
 #include "emulator/identity/assertions.hpp"
 #include "emulator/identity/directory.hpp"
+#include "emulator/identity/key_ring.hpp"
 #include "emulator/identity/options.hpp"
 #include "emulator/identity/refusal.hpp"
 #include "emulator/identity/scopes.hpp"
@@ -13,6 +14,7 @@
 #include "emulator/identity/signing_key.hpp"
 #include "emulator/identity/token_counts.hpp"
 #include "emulator/identity/token_faults.hpp"
+#include "emulator/rich/tokens.hpp"
 #include "emulator/stats.hpp"
 
 #include <map>
@@ -42,6 +44,8 @@ class Identity {
     [[nodiscard]] Directory& directory() noexcept { return directory_; }
     [[nodiscard]] SignIns& sign_ins() noexcept { return sign_ins_; }
     [[nodiscard]] AccessTokens& access_tokens() noexcept { return tokens_; }
+    [[nodiscard]] KeyRing& keys() noexcept { return keys_; }
+    [[nodiscard]] ValidationTokens& validation_tokens() noexcept { return validation_tokens_; }
     [[nodiscard]] TokenFaults& faults() noexcept { return faults_; }
     [[nodiscard]] const TokenCounts& counts() const noexcept { return counts_; }
     /// The user with this name or id; one who is not known yet and has a principal name is added to
@@ -75,12 +79,15 @@ class Identity {
     [[nodiscard]] std::optional<Refusal> check_assertion(const Asked& asked);
     [[nodiscard]] Response refuse(const Refusal& refusal);
     [[nodiscard]] Response tokens_response(const Asked& asked, boost::json::object json);
+    [[nodiscard]] Response key_set(std::string_view tenant, bool v2);
     [[nodiscard]] Response managed_token(const Request& request, bool app_service);
 
     const IdentityOptions options_;
     Stats& stats_;
     Clock& clock_;
     AccessTokens tokens_;
+    KeyRing keys_;
+    ValidationTokens validation_tokens_;
     Directory directory_;
     SignIns sign_ins_;
     Replays replays_;

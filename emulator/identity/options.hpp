@@ -3,6 +3,7 @@
 #include "core/secret.hpp"
 #include "emulator/identity/directory.hpp"
 #include "emulator/identity/sign_ins.hpp"
+#include "emulator/rich/tokens.hpp"
 
 #include <chrono>
 
@@ -13,6 +14,8 @@ struct IdentityOptions {
     /// Of every app that has no credential of its own.
     Secret client_secret{"emulator-secret"};
     std::chrono::seconds token_life{3599};
+    /// The tokens that go with resource data.
+    ValidationTokenOptions validation_tokens;
     /// What it knows at the start, and again after a reset.
     Directory directory;
     SignIns::Options sign_ins;

@@ -12,6 +12,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <stdexcept>
@@ -141,10 +142,37 @@ std::string SigningKey::sign(const boost::json::object& claims) const {
     };
     const std::string text =
         base64url(boost::json::serialize(header)) + "." + base64url(boost::json::serialize(claims));
+    return text + "." + base64url(signature(text, "RS256"));
+}
+
+const std::string& SigningKey::thumbprint() const noexcept {
+    return impl_->thumbprint;
+}
+const std::string& SigningKey::certificate() const noexcept {
+    return impl_->certificate;
+}
+
+std::string SigningKey::public_pem() const {
+    const std::unique_ptr<BIO, BioDeleter> bio(::BIO_new(::BIO_s_mem()));
+    if (!bio || ::PEM_write_bio_PUBKEY(bio.get(), impl_->key.get()) != 1)
+        throw std::runtime_error("OpenSSL cannot write a public key");
+    std::string text(::BIO_ctrl_pending(bio.get()), '\0');
+    const int read = ::BIO_read(bio.get(), text.data(), static_cast<int>(text.size()));
+    text.resize(static_cast<std::size_t>(std::max(read, 0)));
+    return text;
+}
+
+std::string SigningKey::signature(std::string_view text, std::string_view algorithm) const {
+    const EVP_MD* const hash = algorithm == "RS384"   ? ::EVP_sha384()
+                               : algorithm == "RS512" ? ::EVP_sha512()
+                                                      : ::EVP_sha256();
     const std::unique_ptr<EVP_MD_CTX, ContextDeleter> context(::EVP_MD_CTX_new());
+    EVP_PKEY_CTX* how = nullptr;
     std::size_t size = 0;
-    if (::EVP_DigestSignInit(context.get(), nullptr, ::EVP_sha256(), nullptr, impl_->key.get()) !=
-            1 ||
+    if (::EVP_DigestSignInit(context.get(), &how, hash, nullptr, impl_->key.get()) != 1 ||
+        (algorithm == "PS256" && ::EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) != 1) ||
+        (algorithm == "PS256" &&
+         ::EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) != 1) ||
         ::EVP_DigestSign(context.get(), nullptr, &size, bytes_of(text), text.size()) != 1) {
         throw std::runtime_error("OpenSSL cannot sign");
     }
@@ -156,7 +184,7 @@ std::string SigningKey::sign(const boost::json::object& claims) const {
         throw std::runtime_error("OpenSSL cannot sign");
     }
     signature.resize(size);
-    return text + "." + base64url(signature);
+    return signature;
 }
 
 std::optional<boost::json::object> SigningKey::verify(std::string_view token) const {

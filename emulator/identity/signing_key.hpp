@@ -25,6 +25,13 @@ class SigningKey {
     ~SigningKey();
 
     [[nodiscard]] const std::string& id() const noexcept;
+    /// SHA-1 of the certificate, in base64url.
+    [[nodiscard]] const std::string& thumbprint() const noexcept;
+    /// Self-signed, as DER.
+    [[nodiscard]] const std::string& certificate() const noexcept;
+    [[nodiscard]] std::string public_pem() const;
+    /// Over `text`, by RS256, RS384, RS512 or PS256.
+    [[nodiscard]] std::string signature(std::string_view text, std::string_view algorithm) const;
     /// A JWT (RS256) with these claims.
     [[nodiscard]] std::string sign(const boost::json::object& claims) const;
     /// The claims of a JWT that this key signed; nothing for any other text.

@@ -18,7 +18,13 @@ constexpr auto kNames = std::to_array<std::pair<TokenFaultKind, std::string_view
     {TokenFaultKind::Slow, "token-slow"},
     {TokenFaultKind::NoExpiry, "token-no-expiry"},
     {TokenFaultKind::ManagedIdentity, "managed-identity-error"},
+    {TokenFaultKind::Keys, "keys"},
 });
+
+/// How key sets may fail.
+constexpr auto kForms = std::to_array<std::string_view>(
+    {"error", "slow", "cut-off", "html", "garbage", "empty", "blank", "wrong-json", "redirect"}
+);
 
 constexpr std::uint64_t kMostTimes = 1'000'000'000;
 constexpr std::uint64_t kLongestSeconds = 86'400;
@@ -94,6 +100,18 @@ Result<void> TokenFaults::set(const boost::json::object& json) {
     fault.retry_after = std::chrono::seconds(*retry_after);
     fault.delay = std::chrono::milliseconds(*delay);
     fault.status = static_cast<int>(*status);
+    if (fault.kind == TokenFaultKind::Keys) {
+        const auto form = text(json, "form").empty() ? kForms.front() : text(json, "form");
+        if (std::find(kForms.begin(), kForms.end(), form) == kForms.end())
+            return fail(
+                Errc::BadInput,
+                "form must be error, slow, cut-off, html, garbage, empty, blank, "
+                "wrong-json or redirect"
+            );
+        fault.form = std::string(form);
+        const auto location = text(json, "location");
+        fault.location = location.empty() ? "https://elsewhere.invalid/" : std::string(location);
+    }
     std::erase_if(active_, [&](const TokenFault& other) {
         return other.kind == fault.kind && same_text(other.tenant, fault.tenant);
     });
@@ -133,6 +151,9 @@ boost::json::array TokenFaults::to_json() const {
             case TokenFaultKind::Html:
             case TokenFaultKind::ManagedIdentity:
                 json["status"] = fault.status;
+                break;
+            case TokenFaultKind::Keys:
+                json["form"] = fault.form;
                 break;
             default:
                 break;

@@ -22,6 +22,7 @@ enum class TokenFaultKind {
     Slow,             ///< the answer comes late
     NoExpiry,         ///< a token without expires_in
     ManagedIdentity,  ///< the endpoints of managed identities answer an error
+    Keys,             ///< key sets are not answered, or wrongly
 };
 
 struct TokenFault {
@@ -32,6 +33,9 @@ struct TokenFault {
     std::chrono::seconds retry_after{5};
     std::chrono::milliseconds delay{5'000};
     int status = 0;
+    /// Keys: error, slow, cut-off, html, garbage, empty, blank, wrong-json or redirect.
+    std::string form = {};
+    std::string location = {};
 };
 
 /// What goes wrong next where tokens are asked for. One thread.
@@ -40,8 +44,8 @@ class TokenFaults {
     /// Whether a fault of this name is one of ours: the rest belong to others.
     [[nodiscard]] static bool knows(std::string_view name) noexcept;
     /// {"fault":"token-throttle","tenant":"…","count":3,"retryAfterSeconds":5}; members: tenant,
-    /// count, retryAfterSeconds, delayMilliseconds, status. One of each name for a tenant.
-    /// Errc::BadInput with the reason.
+    /// count, retryAfterSeconds, delayMilliseconds, status, form, location. One of each name for a
+    /// tenant. Errc::BadInput with the reason.
     [[nodiscard]] Result<void> set(const boost::json::object& json);
     /// The fault if it strikes a request for this tenant; uses up one of its times.
     [[nodiscard]] std::optional<TokenFault> take(TokenFaultKind kind, std::string_view tenant);

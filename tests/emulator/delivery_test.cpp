@@ -103,6 +103,7 @@ class OutboxTest : public testing::Test {
                    settled_.emplace_back(end, attempts);
                },
                [](const std::string&) {},
+               {},
                {}},
               1
           ) {}
