@@ -243,6 +243,7 @@ void KeyFolder::settle() {
 void KeyFolder::note_uses(const std::map<std::string, std::size_t>& in_use, SystemTime now) {
     const auto ring = keyring();
     const auto current = ring->current(now);
+    const bool any = in_use.contains(std::string(kUnnamedCertificate));
     for (const auto& key : ring->keys()) {
         auto known = uses_.find(key->id);
         if (known == uses_.end()) {
@@ -258,7 +259,7 @@ void KeyFolder::note_uses(const std::map<std::string, std::size_t>& in_use, Syst
             known = uses_.emplace(key->id, use).first;
         }
         auto& use = known->second;
-        if (key == current || in_use.contains(key->id)) use.last = std::max(use.last, now);
+        if (any || key == current || in_use.contains(key->id)) use.last = std::max(use.last, now);
         if (use.written != SystemTime{} && use.last - use.written < kWriteEvery) continue;
         if (write_note(key->id, to_text(std::chrono::floor<std::chrono::seconds>(use.last))))
             use.written = use.last;

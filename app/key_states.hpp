@@ -59,6 +59,9 @@ struct KeyVerdict {
     std::chrono::milliseconds retire_after, SystemTime now
 );
 
+/// Stands for the certificate of live subscriptions whose id Graph does not name: it may be any.
+inline constexpr std::string_view kUnnamedCertificate = "?";
+
 /// One line of `keys list`.
 struct KeyRow {
     std::string id, thumbprint, file;

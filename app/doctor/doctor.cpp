@@ -2,6 +2,7 @@
 
 #include "app/doctor/certificates.hpp"
 #include "app/doctor/handshake.hpp"
+#include "app/doctor/keys.hpp"
 #include "app/doctor/probe.hpp"
 #include "app/doctor/service.hpp"
 #include "app/doctor/tenants.hpp"
@@ -9,7 +10,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace graphhook::app::doctor {
@@ -52,12 +56,32 @@ Findings public_url(const Config& config, SystemTime now) {
     return found;
 }
 
-Findings tenant(const Config& config, const subscriptions::Tenant& one, Clock& clock) {
+std::unique_ptr<HttpClient> client_for(const subscriptions::Cloud& cloud) {
     HttpClientOptions options;
-    options.ca_file = one.cloud.ca_file;
+    options.ca_file = cloud.ca_file;
     options.connect_timeout = std::chrono::seconds(10);
     options.timeout = std::chrono::seconds(20);
-    const auto http = make_http_client(options);
+    return make_http_client(options);
+}
+
+/// Of each authority that has to prove something, once.
+Findings key_sets(const Config& config, const Clock& clock) {
+    Findings found;
+    std::set<std::pair<std::string, std::string>> asked;
+    for (const auto& one : config.subscriptions.tenants) {
+        const auto& wanted = config.subscriptions.wanted;
+        const bool rich = std::any_of(wanted.begin(), wanted.end(), [&](const auto& subscription) {
+            return subscription.resource_data && subscription.tenant == one.name;
+        });
+        if (!rich || !asked.emplace(one.cloud.login, one.cloud.ca_file).second) continue;
+        for (auto& finding : try_key_sets(one.cloud, *client_for(one.cloud), clock))
+            found.push_back(std::move(finding));
+    }
+    return found;
+}
+
+Findings tenant(const Config& config, const subscriptions::Tenant& one, Clock& clock) {
+    const auto http = client_for(one.cloud);
     const auto facts = gather_tenant(one, *http, clock);
     return judge_tenant(facts, config.subscriptions.wanted, clock.system_now());
 }
@@ -82,13 +106,17 @@ Findings examine(const LoadedConfig& loaded, Clock& clock) {
             return tenant(config, one, clock);
         }));
     }
+    auto sets = std::async(std::launch::async, [&] { return key_sets(config, clock); });
     const auto service = gather_service(config);
     add(judge_store(service, config));
     add(listener(config, clock.system_now()));
     add(outside.get());
     for (auto& one : tenants) add(one.get());
+    add(sets.get());
+    add(judge_keys(gather_keys(config), service, clock.system_now()));
     add(judge_subscriptions(service));
     add(judge_handlers(service));
+    add(judge_quarantine(service));
     return found;
 }
 

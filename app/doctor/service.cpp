@@ -4,6 +4,7 @@
 #include "app/config_file.hpp"
 #include "app/explained.hpp"
 #include "app/json_views.hpp"
+#include "app/key_states.hpp"
 #include "app/offline.hpp"
 #include "app/subscription_views.hpp"
 #include "core/http_client.hpp"
@@ -77,6 +78,18 @@ bool ask_serve(const Config& config, ServiceFacts& facts) {
     if (auto templates = client.call("GET", "/api/v1/templates", nullptr))
         facts.templates = std::move(templates->as_array());
     return true;
+}
+
+/// From the store, whether `serve` runs or not: it knows of certificates whose keys nobody has.
+std::map<std::string, std::size_t> read_certificates_in_use(const Config& config) {
+    if (::access(store_path(config).c_str(), F_OK) != 0) return {};
+    const auto offline = Offline::open(config);
+    if (!offline) return {};
+    using Records = std::vector<store::SubscriptionRecord>;
+    const auto records = wait_for<Records>([&](Completion<Records> done) {
+        (*offline)->store().subscriptions(std::move(done));
+    });
+    return records ? certificates_in_use(*records) : std::map<std::string, std::size_t>();
 }
 
 /// Who holds the lock of the store, by the name that the holder left in it. The name stays when the
@@ -177,6 +190,7 @@ ServiceFacts gather_service(const Config& config) {
     facts.store_writable = ::access(folder.c_str(), W_OK) == 0 &&
                            (::access(path.c_str(), F_OK) != 0 || ::access(path.c_str(), W_OK) == 0);
     if (!ask_serve(config, facts)) read_store(config, facts);
+    facts.certificates = read_certificates_in_use(config);
     return facts;
 }
 

@@ -7,7 +7,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -26,6 +28,8 @@ struct ServiceFacts {
     boost::json::array failing;  ///< Rows of subscriptions with a last error.
     boost::json::array sweeps;   ///< Rows of sweeps with a last error.
     boost::json::array templates;
+    /// Live subscriptions by the certificate that they have.
+    std::map<std::string, std::size_t> certificates;
 };
 
 /// Asks `serve`, else reads the store. Blocks.

@@ -170,6 +170,19 @@ TEST_F(KeyFolderTest, WhatIsStoredFromItsTimeKeepsAKey) {
     EXPECT_THAT(metrics(), HasSubstr("graphhook_encryption_keys{state=\"waiting\"} 1"));
 }
 
+TEST_F(KeyFolderTest, WhileACertificateIsNotNamedItMayBeAnyOfThem) {
+    make("old");
+    folder->tick();
+    clock.now += 1h;
+    make("new");
+    in_use["?"] = 1;
+    pass(24h * 8);
+    EXPECT_THAT(lines(), ElementsAre("new current", "old idle"));
+    in_use.clear();
+    pass(24h * 7);
+    EXPECT_THAT(lines(), ElementsAre("new current", "old retired"));
+}
+
 TEST_F(KeyFolderTest, ARestartForgetsNoUse) {
     make("old");
     folder->tick();

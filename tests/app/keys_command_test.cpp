@@ -1,11 +1,17 @@
-// `graphhook keys` while serve is down: from the folder and the store.
+// `graphhook keys` while serve is down, from the folder and the store, and beside it.
 
+#include "app/api.hpp"
+#include "app/key_folder.hpp"
+#include "receiver/admin_server.hpp"
+#include "subscriptions/sync/store_sync_table.hpp"
 #include "tests/app/service_fixture.hpp"
+#include "tests/support/open_store.hpp"
 
 #include <boost/json/parse.hpp>
 
 #include "authenticity/keyring.hpp"
 #include <filesystem>
+#include <mutex>
 
 namespace graphhook::app {
 namespace {
@@ -129,6 +135,106 @@ TEST_F(KeysCommandTest, AFolderThatOthersMayReadIsRefused) {
     auto list = graphhook({"keys", "list"});
     EXPECT_EQ(list.wait(), 1);
     EXPECT_THAT(list.err(), HasSubstr(keys));
+}
+
+/// What `serve` has of keys: the folder, the admin socket, and subscriptions that move.
+class KeysBesideServeTest : public KeysCommandTest {
+  protected:
+    KeysBesideServeTest() {
+        receiver::AdminOptions options;
+        options.listen.clear();
+        options.socket = dir.file("admin.sock");
+        server = std::make_unique<receiver::AdminServer>(
+            options, real_clock(), registry, health, api, [] {}
+        );
+        folder.read();
+    }
+
+    std::map<std::string, std::size_t> users() {
+        const std::lock_guard lock(mutex);
+        // Asked again, another one has been moved.
+        if (moves && in_use["a"] > 0) {
+            --in_use["a"];
+            ++in_use[folder.certificate()->id];
+        }
+        return in_use;
+    }
+
+    std::mutex mutex;
+    bool moves = false;
+    std::map<std::string, std::size_t> in_use;
+    test::OpenStore store;
+    prometheus::Registry registry;
+    subscriptions::Metrics metrics{registry};
+    subscriptions::StoreSubscriptionTable table{*store};
+    subscriptions::StoreSyncTable sync{*store, real_clock()};
+    subscriptions::SubscriptionManager manager{
+        {}, {.table = table, .sync = sync, .clock = real_clock(), .metrics = metrics}
+    };
+    KeysOptions key_options{.folder = keys, .passphrase = {}};
+    KeyFolder folder{
+        key_options,
+        {.store = *store,
+         .clock = real_clock(),
+         .registry = registry,
+         .in_use = [this] { return users(); },
+         .on_change =
+             [this] {
+                 const std::lock_guard lock(mutex);
+                 moves = true;
+             }}
+    };
+    Api api{Api::Parts{
+        .store = *store,
+        .subscriptions = manager,
+        .clock = real_clock(),
+        .state = [] { return std::string_view("ready"); },
+        .started_at = real_clock().system_now(),
+        .keys = &folder
+    }};
+    receiver::Health health;
+    std::unique_ptr<receiver::AdminServer> server;
+};
+
+TEST_F(KeysBesideServeTest, RotatingMovesEverySubscriptionAndSaysUntilWhenTheOldKeyStays) {
+    ASSERT_EQ(graphhook({"keys", "create", "--id", "a"}).wait(), 0);
+    folder.look();
+    {
+        const std::lock_guard lock(mutex);
+        in_use["a"] = 3;
+        moves = false;
+    }
+    ASSERT_TRUE(server->start());
+    // The later of one second goes by its id.
+    auto rotate = graphhook({"keys", "rotate", "--id", "b"});
+    EXPECT_EQ(rotate.wait(), 0) << rotate.err();
+    EXPECT_THAT(rotate.err(), HasSubstr("subscriptions moved"));
+    EXPECT_THAT(rotate.out(), HasSubstr("done: every subscription with resource data uses"));
+    EXPECT_THAT(rotate.out(), HasSubstr("'a' stays until "));
+    const auto rows = listed();
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[0].at("id").as_string(), "b");
+    EXPECT_EQ(rows[0].at("state").as_string(), "current");
+    EXPECT_EQ(rows[0].at("subscriptions").to_number<int>(), 3);
+    EXPECT_EQ(rows[1].at("state").as_string(), "idle");
+}
+
+TEST_F(KeysBesideServeTest, AKeyThatServeDoesNotSeeIsToldAndNothingIsWaitedFor) {
+    ASSERT_TRUE(server->start());
+    write_config(config_text(fmt::format("keys: {{folder: '{}'}}\n", dir.file("elsewhere"))));
+    auto rotate = graphhook({"keys", "rotate"});
+    EXPECT_EQ(rotate.wait(), 1);
+    EXPECT_THAT(rotate.err(), HasSubstr("does not see"));
+}
+
+TEST_F(KeysBesideServeTest, WhoDoesNotWaitIsToldThatItGoesOn) {
+    ASSERT_TRUE(server->start());
+    auto rotate = graphhook({"keys", "rotate", "--no-wait", "--output", "json"});
+    EXPECT_EQ(rotate.wait(), 0) << rotate.err();
+    const auto said = boost::json::parse(rotate.out());
+    EXPECT_EQ(said.at("made").at("bits").to_number<int>(), 2'048);
+    EXPECT_TRUE(said.at("complete").as_bool());
+    EXPECT_EQ(said.at("keys").as_array().size(), 1U);
 }
 
 }  // namespace
