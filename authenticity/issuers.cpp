@@ -14,8 +14,8 @@ struct Cloud {
     std::string_view v2;
 };
 
-// protocol: "Clouds" of the identity platform, as read on 2026-04-17. Both addresses of China's are
-// the same authority.
+// Source: Microsoft's page "National clouds" and the OpenID metadata of the common endpoints, as
+// read on 2026-04-17. Both addresses of China's are the same authority.
 constexpr std::string_view kChinaV2 = "https://login.partner.microsoftonline.cn/{tenantid}/v2.0";
 constexpr std::array<std::string_view, 2> kChinaV1 = {
     "https://sts.chinacloudapi.cn/{tenantid}/", "https://sts.windows.net/{tenantid}/"
