@@ -53,6 +53,7 @@ TEST_F(CliTest, VersionAndHelpExit0) {
         {"keys", "create"},
         {"keys", "list"},
         {"keys", "rotate"},
+        {"inspect"},
         {"handlers", "list"},
         {"handlers", "pause"},
         {"handlers", "resume"},
