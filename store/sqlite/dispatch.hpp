@@ -141,6 +141,8 @@ class Dispatch {
     void delete_row(HandlerState& handler, std::int64_t id, std::uint64_t key);
     /// The lowest row of a key may go on, all others wait behind it.
     void order_rows(HandlerState& handler, std::uint64_t key, SystemTime now);
+    /// What is leased and has no row gets one.
+    void park_leased(HandlerState& handler, std::int64_t id, Flight& flight);
     /// Everything of a key that waits in memory gets a row.
     void park_key(HandlerState& handler, std::uint64_t key);
     /// Keeps a cursor's bitmap small: what holds it back gets a row.

@@ -94,7 +94,10 @@ void Dispatch::park_key(HandlerState& handler, std::uint64_t key) {
         const auto known = handler.flights.find(id);
         if (known != handler.flights.end()) {
             flight = known->second;
-            if (flight.state == Flight::State::Released) next_at = flight.not_before;
+            if (flight.state == Flight::State::Released) {
+                next_at = flight.not_before;
+                --flight.attempt;  // it was not one
+            }
             handler.flights.erase(known);
         }
         if (flight.row) continue;
@@ -107,6 +110,15 @@ void Dispatch::park_key(HandlerState& handler, std::uint64_t key) {
     if (found->second.leased != 0) return;
     handler.keys.erase(found);
     order_rows(handler, key, clock_.system_now());
+}
+
+void Dispatch::park_leased(HandlerState& handler, std::int64_t id, Flight& flight) {
+    HeadPagePtr page;
+    const Head head = head_of(id, page);
+    // Were we to stop now, it would be due at once.
+    put_row(handler, id, flight, RowState::Retry, clock_.system_now(), "");
+    flight.row = true;
+    finish(handler, id, page->lane, head.stream);
 }
 
 void Dispatch::trim(HandlerState& handler, Lane lane) {
@@ -123,10 +135,7 @@ void Dispatch::trim(HandlerState& handler, Lane lane) {
             const std::uint64_t key = lane_key(head.order_key, lane);
             const auto flight = handler.flights.find(id);
             if (flight != handler.flights.end() && flight->second.state == Flight::State::Leased) {
-                // Were we to stop now, it would be due at once.
-                put_row(handler, id, flight->second, RowState::Retry, clock_.system_now(), "");
-                flight->second.row = true;
-                finish(handler, id, lane, head.stream);
+                park_leased(handler, id, flight->second);
                 park_key(handler, key);
             } else if (handler.keys.contains(key)) {
                 park_key(handler, key);
@@ -158,6 +167,14 @@ bool Dispatch::replay(HandlerState& handler, const HeadPage& page, std::uint32_t
 }
 
 void Dispatch::hand_over_again(HandlerState& handler, std::int64_t id, std::uint64_t key) {
+    // What comes now goes behind this row. What is already under way gets rows before that, or
+    // after a restart it would come last.
+    if (const auto queue = handler.keys.find(key); queue != handler.keys.end()) {
+        const auto leased = handler.flights.find(queue->second.leased);
+        if (leased != handler.flights.end() && !leased->second.row)
+            park_leased(handler, leased->first, leased->second);
+        park_key(handler, key);
+    }
     Flight flight;
     flight.attempt = 0;
     flight.key = key;

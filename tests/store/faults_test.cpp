@@ -25,7 +25,7 @@ enum class Word : std::uint8_t { No, Maybe, Yes };
 struct Fate {
     std::string key;
     std::size_t call = 0;
-    Word stored = Word::No, done = Word::No, dead = Word::No;
+    Word stored = Word::No, done = Word::No, dead = Word::No, quarantined = Word::No;
     bool retried = false;
 };
 
@@ -38,6 +38,7 @@ class Trial {
         options_.reserve = 0;
         options_.wal_bytes = 512u << 10;  // checkpoints from 64 KiB on
         options_.retain = 30min;
+        options_.quarantine_items = 5;
         options_.on_failed = [this](const Error&) { ++failures; };
     }
 
@@ -60,6 +61,7 @@ class Trial {
         for (int round = 0; round < rounds; ++round) {
             append({"a", "b", "a", "c"}, round % 5 == 0 ? 3000 : 40);
             append({"d", "a"}, 40);
+            append({"e", "a", "f"}, 40, "tokens " + std::to_string(round / 3));
             lend(3, round);
             if (round % 3 == 1) subscribe(round);
             if (round % 3 == 2) sweep(round);
@@ -69,10 +71,13 @@ class Trial {
                 static_cast<void>(stats());
             }
             if (round % 6 == 5) replay_dead();
+            if (round % 5 == 4) retry_quarantined();
         }
     }
 
-    void append(const std::vector<std::string>& keys, std::size_t size) {
+    void append(
+        const std::vector<std::string>& keys, std::size_t size, const std::string& tokens = ""
+    ) {
         std::vector<Item> items;
         std::vector<std::string> names;
         const std::size_t call = calls_++;
@@ -85,6 +90,9 @@ class Trial {
             fate.stored = Word::Maybe;
             items.push_back(make(key, name, size));
             bodies_[name] = items.back().body;
+            if (tokens.empty()) continue;
+            items.back().tokens = std::make_shared<const std::string>(tokens);
+            tokens_[name] = tokens;
         }
         const auto result = wait_for<Appended>([&](Completion<Appended> done) {
             store_->append(std::move(items), clock_.system_now(), std::move(done));
@@ -107,13 +115,15 @@ class Trial {
         if (!leased) return;
         std::vector<Settlement> settlements;
         std::size_t number = static_cast<std::size_t>(round);
+        for (const Delivery& delivery : *leased) check(delivery);
         for (const Delivery& delivery : *leased) {
-            check(delivery);
+            if (delivery.proof != nullptr && delivery.proof->verdict.empty() && round % 2 == 0)
+                judge(*delivery.proof);
             Fate& fate = fates_[delivery.resource];
             Settlement settlement;
             settlement.id = delivery.id;
             settlement.attempt = delivery.attempt;
-            switch (number++ % 6) {
+            switch (number++ % 8) {
                 case 0:
                     settlement.as = SettleAs::Retry;
                     settlement.at = clock_.system_now() + 5min;
@@ -127,6 +137,11 @@ class Trial {
                     break;
                 case 5:
                     settlement.as = SettleAs::Release;
+                    break;
+                case 6:
+                    settlement.as = SettleAs::Quarantine;
+                    settlement.reason = "token_signature: no";
+                    fate.quarantined = Word::Maybe;
                     break;
                 default:
                     settlement.as = SettleAs::Done;
@@ -145,6 +160,7 @@ class Trial {
             Fate& fate = fates_[leased->at(at).resource];
             if (settlements[at].as == SettleAs::Done) fate.done = Word::Yes;
             if (settlements[at].as == SettleAs::Dead) fate.dead = Word::Yes;
+            if (settlements[at].as == SettleAs::Quarantine) fate.quarantined = Word::Yes;
         }
     }
 
@@ -217,6 +233,26 @@ class Trial {
         }));
     }
 
+    void judge(const Proof& proof) {
+        Word& word = judged_[proof.tokens];
+        word = Word::Maybe;
+        const auto put = wait_for<std::monostate>([&](Completion<std::monostate> done) {
+            store_->put_verdict(proof.number, "judged " + proof.tokens, std::move(done));
+        });
+        note(put);
+        if (put) word = Word::Yes;
+    }
+
+    void retry_quarantined() {
+        for (auto& [name, fate] : fates_) {
+            if (fate.quarantined != Word::No) fate.quarantined = Word::Maybe;
+        }
+        for (auto& [tokens, word] : judged_) word = Word::Maybe;
+        note(wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+            store_->retry_quarantined({"h", {}, {}, {}}, std::move(done));
+        }));
+    }
+
     Result<StoreStats> stats() {
         auto result = wait_for<StoreStats>([&](Completion<StoreStats> done) {
             store_->stats(std::move(done));
@@ -254,7 +290,8 @@ class Trial {
         bool attached = !rows->empty();
         for (const auto& [name, fate] : fates_) {
             const bool there = present.contains(name);
-            const bool finished = fate.done != Word::No || fate.dead != Word::No;
+            const bool finished =
+                fate.done != Word::No || fate.dead != Word::No || fate.quarantined != Word::No;
             if (!finished) {
                 auto& [with, without] = calls[fate.call];
                 ++(there ? with : without);
@@ -269,11 +306,16 @@ class Trial {
             const DeliveryState state = states[name];
             if (fate.done == Word::Yes) {
                 EXPECT_EQ(state, DeliveryState::Done) << name << " was done";
-            } else if (fate.done == Word::No) {
+            } else if (fate.quarantined == Word::Yes) {
+                // Or it has given way to newer ones.
+                EXPECT_TRUE(state == DeliveryState::Quarantined || state == DeliveryState::Done)
+                    << name << " is " << to_string(state);
+            } else if (fate.done == Word::No && fate.quarantined == Word::No) {
                 EXPECT_NE(state, DeliveryState::Done) << name << " was not";
             }
             if (fate.dead == Word::Yes) EXPECT_EQ(state, DeliveryState::Dead) << name;
             if (fate.dead == Word::No) EXPECT_NE(state, DeliveryState::Dead) << name;
+            if (fate.quarantined == Word::No) EXPECT_NE(state, DeliveryState::Quarantined) << name;
         }
         for (const auto& [call, counts] : calls) {
             EXPECT_TRUE(counts.first == 0 || counts.second == 0)
@@ -317,6 +359,7 @@ class Trial {
                 EXPECT_TRUE(keys.insert(fate.key).second) << "two of one key at once";
                 EXPECT_TRUE(handed.insert(delivery.resource).second) << "twice";
                 EXPECT_NE(fate.done, Word::Yes) << delivery.resource << " was done";
+                EXPECT_NE(fate.quarantined, Word::Yes) << delivery.resource << " was false";
                 if (!delivery.replayed) {
                     EXPECT_LT(last[fate.key], delivery.id.value) << "order of " << fate.key;
                     last[fate.key] = delivery.id.value;
@@ -331,7 +374,8 @@ class Trial {
                         }).has_value());
         }
         for (const auto& [name, fate] : fates_) {
-            if (fate.stored == Word::Yes && fate.done == Word::No && fate.dead == Word::No)
+            if (fate.stored == Word::Yes && fate.done == Word::No && fate.dead == Word::No &&
+                fate.quarantined == Word::No)
                 EXPECT_TRUE(handed.contains(name)) << name << " was acknowledged and never came";
         }
         const auto left = stats();
@@ -354,6 +398,18 @@ class Trial {
     }
     void check(const Delivery& delivery) {
         EXPECT_EQ(delivery.body, bodies_[delivery.resource]) << delivery.resource;
+        const auto tokens = tokens_.find(delivery.resource);
+        ASSERT_EQ(delivery.proof != nullptr, tokens != tokens_.end()) << delivery.resource;
+        if (delivery.proof == nullptr) return;
+        EXPECT_EQ(delivery.proof->tokens, tokens->second);
+        const auto judged = judged_.find(tokens->second);
+        const Word word = judged != judged_.end() ? judged->second : Word::No;
+        const std::string verdict = "judged " + tokens->second;
+        if (word == Word::Yes) {
+            EXPECT_EQ(delivery.proof->verdict, verdict) << "a verdict was acknowledged and is lost";
+        } else if (word == Word::No || delivery.proof->verdict != verdict) {
+            EXPECT_EQ(delivery.proof->verdict, "");
+        }
     }
     /// Once something failed for good, nothing may be acknowledged any more.
     template <class T>
@@ -388,7 +444,8 @@ class Trial {
     std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Store> store_;
     std::map<std::string, Fate> fates_;
-    std::map<std::string, std::string> bodies_;
+    std::map<std::string, std::string> bodies_, tokens_;
+    std::map<std::string, Word> judged_;  ///< By tokens.
     std::map<std::string, Word> subscribed_, erased_;
     std::size_t calls_ = 0;
     int next_ = 0;

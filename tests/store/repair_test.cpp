@@ -124,6 +124,24 @@ TEST_F(Repairing, DeadLettersAreReplayedMarkedAndWithFreshAttempts) {
     EXPECT_EQ(call.stats("h").waiting, 0u);
 }
 
+TEST_F(Repairing, WhatIsUnderWayWhileOneOfItsKeyIsReplayedStaysBeforeWhatComesAfterIt) {
+    const auto first = handle({item("a", "1")}, SettleAs::Dead, "no");
+    ASSERT_TRUE(append({item("a", "2")}).has_value());
+    const auto second = call.lease("h");
+    ASSERT_THAT(second, SizeIs(1));
+    EXPECT_EQ(*call.replay_dead({"h", {}, {}, {}}), 1u);
+    ASSERT_TRUE(append({item("a", "3")}).has_value());
+    EXPECT_THAT(call.lease("h"), IsEmpty());
+    reopen();
+    for (const std::string text : {"1", "2", "3"}) {
+        const auto leased = call.lease("h");
+        ASSERT_THAT(leased, SizeIs(1));
+        EXPECT_EQ(leased[0].body, item("a", text).body);
+        EXPECT_EQ(call.settle("h", leased[0]), 0u);
+    }
+    EXPECT_EQ(call.stats("h").waiting, 0u);
+}
+
 TEST_F(Repairing, DeadLettersAreDroppedByIdOrByTime) {
     const auto first = handle({item("a"), item("b")}, SettleAs::Dead);
     clock.advance(1h);
