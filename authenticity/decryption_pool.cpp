@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <exception>
@@ -30,6 +31,8 @@ void yield_to_others() {
     const int refused = errno;
     constexpr int kNicest = 19;
     if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNicest) == 0) return;
+    static std::atomic<bool> said = false;
+    if (said.exchange(true)) return;
     log().warn(
         "decryption cannot yield to intake: {}; where system calls are filtered, allow "
         "sched_setscheduler",

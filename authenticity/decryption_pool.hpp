@@ -20,8 +20,9 @@ namespace graphhook::authenticity {
 /// Threads that decrypt, and yield to those that answer Graph.
 ///
 /// They run under SCHED_IDLE (sched(7)): whatever else wants the processor gets it at once, and
-/// they still get about a third of a percent of a processor that is never idle. Where the system
-/// refuses that they take nice 19, and a warning says so where it refuses both.
+/// they still get about a third of a percent of one that is never idle. Beside nice 19, which gets
+/// four times as much there, threads that wake up often were seen to wait longer. Where the system
+/// refuses SCHED_IDLE they take nice 19, and a warning says so where it refuses both.
 ///
 /// Callers take turns, job by job: one with a thousand jobs delays another by about one job a
 /// thread.

@@ -70,13 +70,16 @@ Result<ReadKeyring> read(
 }  // namespace
 
 EncryptionKeyPtr Keyring::find(std::string_view id, std::string_view thumbprint) const {
+    EncryptionKeyPtr by_id;
+    EncryptionKeyPtr by_thumbprint;
     for (const auto& key : keys_) {
-        if (key->id == id) return key;
+        const bool same_certificate =
+            !thumbprint.empty() && same_letters(key->thumbprint, thumbprint);
+        if (key->id == id && same_certificate) return key;
+        if (key->id == id) by_id = key;
+        if (same_certificate && !by_thumbprint) by_thumbprint = key;
     }
-    for (const auto& key : keys_) {
-        if (!thumbprint.empty() && same_letters(key->thumbprint, thumbprint)) return key;
-    }
-    return nullptr;
+    return by_thumbprint ? by_thumbprint : by_id;
 }
 
 EncryptionKeyPtr Keyring::current(SystemTime now) const {

@@ -34,7 +34,8 @@ class Keyring {
     Keyring() = default;
     explicit Keyring(std::vector<EncryptionKeyPtr> keys) : keys_(std::move(keys)) {}
 
-    /// By id; if that is unknown, by thumbprint. nullptr: neither.
+    /// By id, and by thumbprint (any case of letters) if the id is unknown or, as after a file was
+    /// replaced under its name, that of another certificate of ours. nullptr: neither.
     [[nodiscard]] EncryptionKeyPtr find(std::string_view id, std::string_view thumbprint) const;
     /// What new subscriptions use: of those valid at `now` the one whose life began last (by id
     /// among equals). nullptr: none is valid.
@@ -67,7 +68,8 @@ struct ReadKeyring {
 [[nodiscard]] Result<EncryptionKeyPtr> read_key(const std::string& file, const Secret& passphrase);
 
 /// Makes a self-issued RSA certificate and writes ID.pem (0600, complete or not at all, synced)
-/// into the folder (made if missing, 0700; not the folders above it).
+/// into the folder (made if missing, 0700; not the folders above it). Made by root, it belongs to
+/// whom the folder belongs to.
 ///
 /// It is valid from `now`, rounded down to the second, which is all that X.509 can say: not from a
 /// little earlier, so that of two keys the later made is the current one, and not later, so that it

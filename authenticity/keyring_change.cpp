@@ -112,6 +112,13 @@ bool write_all(int file, std::string_view text) {
     return true;
 }
 
+/// An administrator makes keys for a service that is not root.
+bool give_to_owner_of(const std::string& folder, int file) {
+    struct stat status{};
+    return ::geteuid() != 0 || (::stat(folder.c_str(), &status) == 0 &&
+                                ::fchown(file, status.st_uid, status.st_gid) == 0);
+}
+
 /// Never over a file that is there. Some file systems cannot do that in one step: there the new
 /// name is a second one first.
 bool move_to(const std::string& from, const std::string& to) {
@@ -177,7 +184,8 @@ Result<void> write_key(
     const int out =
         ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (out < 0) return failed(beside, "creating");
-    bool written = ::fchmod(out, 0600) == 0 && write_all(out, text) && ::fsync(out) == 0;
+    bool written = ::fchmod(out, 0600) == 0 && give_to_owner_of(folder, out) &&
+                   write_all(out, text) && ::fsync(out) == 0;
     if (::close(out) != 0) written = false;
     if (!written || !move_to(beside, file)) {
         const bool taken = written && errno == EEXIST;

@@ -26,7 +26,9 @@ struct EncryptedContent {
 /// The plaintext, or why there is none: ContentMalformed, DataKey, DataSignature, DataCiphertext,
 /// DataJson. Nothing is decrypted before its signature is right; a wrong data key takes as long as
 /// a right one; keys are wiped. Threads: any, best few and long-lived ones: each keeps a copy of
-/// the keys it used last.
+/// the keys it used last (a copy of one that is gone goes with the thread's next call). Throws
+/// std::runtime_error where OpenSSL itself fails, which says nothing of the item. NoPrivateKey: of
+/// this key only the certificate is there.
 [[nodiscard]] std::variant<Secret, Reason> decrypt(
     const EncryptedContent& content, const EncryptionKey& key
 );

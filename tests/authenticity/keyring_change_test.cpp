@@ -13,6 +13,7 @@
 #include <fstream>
 #include <future>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace graphhook::authenticity {
@@ -73,6 +74,19 @@ TEST_F(KeyringChangeTest, ANewKeyIsThereForNobodyElseAndCompleteOrNotAtAll) {
     EXPECT_EQ(again->thumbprint, made->thumbprint);
     const auto plain = decrypt(test::seal(made->key.get(), R"({"id":"1"})"), *again);
     EXPECT_TRUE(std::holds_alternative<Secret>(plain));
+}
+
+TEST_F(KeyringChangeTest, AKeyThatRootMakesBelongsToWhomTheFolderBelongsTo) {
+    fs::create_directory(folder_);
+    fs::permissions(folder_, static_cast<fs::perms>(0700));
+    const uid_t owner = ::geteuid() == 0 ? 12'345 : ::geteuid();
+    if (::geteuid() == 0) ASSERT_EQ(::chown(folder_.c_str(), owner, 12'345), 0);
+    const auto made = create("a");
+    ASSERT_TRUE(made);
+    struct stat status{};
+    ASSERT_EQ(::stat(made->file.c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, owner);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
 TEST_F(KeyringChangeTest, TheCertificateIsOneForKeysOnly) {

@@ -103,10 +103,24 @@ TEST_F(KeyringTest, AKeyIsFoundByItsIdAndElseByItsThumbprintInAnyCase) {
     EXPECT_EQ(keyring.find("earlier", thumbprint), one);
     for (char& c : thumbprint) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
     EXPECT_EQ(keyring.find("earlier", thumbprint), one);
-    EXPECT_EQ(keyring.find("two", thumbprint)->id, "two");
+    EXPECT_EQ(keyring.find("two", "0123")->id, "two");
     EXPECT_EQ(keyring.find("ONE", ""), nullptr);
     EXPECT_EQ(keyring.find("", ""), nullptr);
     EXPECT_EQ(keyring.find("earlier", "0123"), nullptr);
+}
+
+TEST_F(KeyringTest, AnIdThatNowNamesAnotherCertificateDoesNotHideTheRightOne) {
+    put_pem("one", pair_);
+    put_pem("one-before", test::make_pair());
+    const auto keyring = read().keyring;
+    const auto before = keyring.find("one-before", "");
+    ASSERT_TRUE(before);
+    EXPECT_EQ(keyring.find("one", before->thumbprint), before);
+    // The same certificate twice: then the id says which.
+    put_pem("copy", pair_);
+    const auto both = read().keyring;
+    EXPECT_EQ(both.find("one", both.find("copy", "")->thumbprint)->id, "one");
+    EXPECT_EQ(both.find("copy", both.find("one", "")->thumbprint)->id, "copy");
 }
 
 TEST_F(KeyringTest, AFolderThatOthersMayOpenIsRefused) {

@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "authenticity/keyring.hpp"
+#include <algorithm>
 #include <array>
+#include <ctime>
 #include <future>
 #include <string>
 #include <utility>
@@ -70,6 +72,12 @@ EncryptedContent genuine(const EncryptionKey& key, const std::string& ciphertext
 
 Reason reason_of_plain(const EncryptionKey& key, std::string_view plain) {
     return reason_of(decrypt(genuine(key, test::encipher(kDataKey, plain)), key));
+}
+
+double thread_seconds() {
+    ::timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 TEST(ResourceDataTest, TheKnownAnswerComesOut) {
@@ -138,6 +146,29 @@ TEST(ResourceDataTest, ADataKeyOf31Or33BytesIsRefused) {
         );
         EXPECT_EQ(reason_of(decrypt(content, *key)), Reason::DataKey) << size;
     }
+}
+
+TEST(ResourceDataTest, AWrongDataKeyTakesAsLongAsARightOne) {
+    // So much ciphertext that leaving out its signature would save most of the time.
+    const auto key = known_key();
+    const std::string ciphertext(std::size_t{2} << 20, 'c');
+    const std::string signature(32, 's');
+    const auto right =
+        test::content_of(test::wrap_key(key->key.get(), kDataKey), ciphertext, signature);
+    const auto wrong = test::content_of(std::string(256, 'w'), ciphertext, signature);
+    const auto least = [&](const EncryptedContent& content, Reason expected) {
+        double seconds = 1e9;
+        for (int i = 0; i < 15; ++i) {
+            const double began = thread_seconds();
+            EXPECT_EQ(reason_of(decrypt(content, *key)), expected);
+            seconds = std::min(seconds, thread_seconds() - began);
+        }
+        return seconds;
+    };
+    const double of_right = least(right, Reason::DataSignature);
+    const double of_wrong = least(wrong, Reason::DataKey);
+    EXPECT_GT(of_wrong, of_right * 0.75);
+    EXPECT_LT(of_wrong, of_right * 1.33);
 }
 
 TEST(ResourceDataTest, WrongPaddingIsRefused) {
