@@ -161,7 +161,8 @@ void Dispatch::lend_ready(Lending& lending) {
         Flight flight;
         if (const auto given_back = handler.flights.find(id); given_back != handler.flights.end()) {
             flight = given_back->second;
-            ++flight.attempt;
+            // What was given back is as if it had never been leased.
+            if (flight.state != Flight::State::Released) ++flight.attempt;
         }
         HeadPagePtr page;
         const Head head = head_of(id, page);

@@ -157,6 +157,7 @@ TEST_F(HandingOver, WhatIsReleasedComesBackNotBeforeItsTimeAndBeforeLaterOnesOfI
     ASSERT_THAT(again, SizeIs(1));
     EXPECT_EQ(again[0].body, item("a", "1").body);
     EXPECT_EQ(again[0].used, 0u);
+    EXPECT_EQ(again[0].attempt, 1u) << "as if it had never been leased";
     EXPECT_EQ(call.settle("h", again[0], SettleAs::Release), 0u);
     EXPECT_THAT(bodies(call.lease("h")), ElementsAre(item("a", "1").body));
 }
