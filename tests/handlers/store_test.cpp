@@ -3,6 +3,7 @@
 #include "handlers/builtin/file_handler.hpp"
 #include "handlers/dispatcher.hpp"
 #include "handlers/routes.hpp"
+#include "tests/handlers/fake_opener.hpp"
 #include "tests/handlers/recording_handler.hpp"
 #include "tests/support/open_store.hpp"
 
@@ -25,7 +26,7 @@ class OverTheRealStoreTest : public ::testing::Test {
   protected:
     void append(
         std::uint64_t first_key, std::size_t count, std::size_t keys,
-        store::Source source = store::Source::Notification
+        store::Source source = store::Source::Notification, const store::TokensPtr& tokens = nullptr
     ) {
         const auto stream = std::make_shared<const store::Stream>(
             store::Stream{store::Lane::Change, "contoso", "inbox", "message", "updated", source}
@@ -38,6 +39,7 @@ class OverTheRealStoreTest : public ::testing::Test {
             item.order_key = first_key + i % keys;
             item.resource = "r/" + std::to_string(item.order_key);
             item.body = "{\"number\":" + std::to_string(next_number_++) + "}";
+            item.tokens = tokens;
         }
         const auto appended = wait_for<store::Appended>([&](Completion<store::Appended> done) {
             opened_->append(std::move(items), real_clock().system_now(), std::move(done));
@@ -93,6 +95,55 @@ TEST_F(OverTheRealStoreTest, EverythingIsHandedOverOnceAndEachResourceInOrder) {
         EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end())) << resource;
     }
     EXPECT_EQ(stats().waiting, 0U);
+    EXPECT_EQ(stats().dead, 0U);
+}
+
+TEST_F(OverTheRealStoreTest, WhatWaitedToBeProvedIsHandedOverInOrderInBatchesAndAsItsFirstAttempt) {
+    const auto tokens = std::make_shared<const std::string>(R"(["a.b.c"])");
+    FakeOpener opener([](const auto&) { return waits("keys_missing", milliseconds(1)); });
+    append(1, 12, 4, store::Source::Notification, tokens);
+    append(10, 5, 5);
+    const auto working = dispatcher({.opener = &opener});
+    ASSERT_TRUE(add(*working, 16, 1, {}));
+    // Basic ones are not held up; rich ones come to the opener again and again.
+    ASSERT_TRUE(recorder_->wait_for_seen(5));
+    ASSERT_TRUE(opener.wait_for_asked(3));
+    EXPECT_EQ(recorder_->seen().size(), 5U);
+    opener.answer_with([](const store::Delivery& one) {
+        return one.proof->tokens == R"(["a.b.c"])" ? proved() : waits("not_these");
+    });
+    ASSERT_TRUE(recorder_->wait_for_seen(17));
+    working->stop(kGrace);
+    for (const auto& [resource, numbers] : numbers_by_resource())
+        EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end())) << resource;
+    for (const auto& one : recorder_->seen()) EXPECT_EQ(one.attempt, 1U);
+    const auto sizes = recorder_->sizes();
+    EXPECT_LT(sizes.size(), 17U) << "what waited is not handed over one by one";
+    EXPECT_EQ(stats().waiting, 0U);
+    EXPECT_EQ(stats().retrying, 0U) << "giving back costs no row";
+}
+
+TEST_F(OverTheRealStoreTest, WhatIsProvedFalseIsInTheQuarantineAndItsResourceGoesOn) {
+    FakeOpener opener([](const store::Delivery& one) {
+        return one.proof->tokens == "null" ? disproved("token_coverage", "of another tenant")
+                                           : proved();
+    });
+    append(1, 1, 1, store::Source::Notification, std::make_shared<const std::string>("null"));
+    append(1, 1, 1, store::Source::Notification, std::make_shared<const std::string>("[]"));
+    const auto working = dispatcher({.opener = &opener});
+    ASSERT_TRUE(add(*working, 4, 1, {}));
+    ASSERT_TRUE(recorder_->wait_for_seen(1));
+    working->stop(kGrace);
+    EXPECT_EQ(numbers_by_resource()["r/1"].size(), 1U);
+    store::DeliveryQuery query;
+    query.state = store::DeliveryState::Quarantined;
+    const auto rows = wait_for<std::vector<store::DeliveryRow>>(
+        [&](Completion<std::vector<store::DeliveryRow>> done) {
+            opened_->list(query, std::move(done));
+        }
+    );
+    ASSERT_EQ(rows->size(), 1U);
+    EXPECT_EQ(rows->at(0).reason, "token_coverage: of another tenant");
     EXPECT_EQ(stats().dead, 0U);
 }
 
