@@ -70,7 +70,8 @@ struct SubscriptionManager::Slot {
                .gone = [this](const TargetKey& key) { sweeper.drop(key); },
                .missed = [this](
                              const TargetKey& key, std::string_view reason
-                         ) { return sweeper.want(key, reason); }}
+                         ) { return sweeper.want(key, reason); },
+               .certificate = parts.certificate}
           ),
           expander(
               about,
@@ -396,6 +397,12 @@ void SubscriptionManager::expiry_seen(std::string_view graph_id, SystemTime expi
 std::vector<TenantStatus> SubscriptionManager::list() const {
     std::vector<TenantStatus> all;
     for (const auto& slot : slots()) all.push_back(slot->reconciler.status());
+    return all;
+}
+
+std::map<std::string, std::size_t> SubscriptionManager::certificates() const {
+    std::map<std::string, std::size_t> all;
+    for (const auto& slot : slots()) slot->reconciler.count_certificates(all);
     return all;
 }
 

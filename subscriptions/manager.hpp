@@ -102,6 +102,10 @@ class SubscriptionManager {
     void expiry_seen(std::string_view graph_id, SystemTime expires_at);
 
     [[nodiscard]] std::vector<TenantStatus> list() const;
+    /// How many subscriptions of all tenants that live have their resource data encrypted with
+    /// which certificate, by its id: what Graph is known to have, or what a create is about to tell
+    /// it. "?" is one that Graph does not name.
+    [[nodiscard]] std::map<std::string, std::size_t> certificates() const;
     struct TenantPlan {
         std::string tenant;
         Plan plan;

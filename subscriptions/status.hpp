@@ -22,6 +22,8 @@ struct SubscriptionStatus {
     std::string kind;
     std::string resource;
     std::string changes;
+    /// Which certificate its resource data is encrypted with; empty: it has none.
+    std::string certificate_id;
     std::string graph_id;
     std::optional<SystemTime> created_at;
     std::optional<SystemTime> expires_at;

@@ -309,10 +309,17 @@ const Kind* kind_named(std::string_view name) noexcept {
     return found == kKinds.end() ? nullptr : found;
 }
 
-std::chrono::minutes ask_life(const Kind* kind) noexcept {
+std::chrono::minutes longest_life(const Kind& kind, bool rich) noexcept {
+    return rich ? kind.longest_rich : kind.longest;
+}
+
+std::chrono::minutes ask_life(const Kind* kind, bool rich) noexcept {
     constexpr minutes kMargin{5};
     constexpr minutes kUnknown{1'440};
-    return (kind != nullptr ? kind->longest : kUnknown) - kMargin;
+    if (kind == nullptr) return kUnknown - kMargin;
+    const minutes longest = longest_life(*kind, rich);
+    // Without such a form Graph refuses it whatever its life is.
+    return (longest > minutes::zero() ? longest : kind->longest) - kMargin;
 }
 
 }  // namespace graphhook::subscriptions

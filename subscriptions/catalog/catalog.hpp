@@ -64,12 +64,19 @@ struct Kind {
 /// Whether the path begins with `me`, which an app-only token cannot use.
 [[nodiscard]] bool is_about_me(std::string_view resource);
 
+/// Whether its query says which properties ($select), without which Graph sends no resource data of
+/// Outlook's kinds.
+[[nodiscard]] bool selects(std::string_view resource);
+
 /// Whether "created,updated" and "updated,created" say the same, in any case of letters.
 [[nodiscard]] bool same_changes(std::string_view a, std::string_view b);
 
+/// Graph's limit on lives of that kind; `rich`: with resource data. 0: it has no such form.
+[[nodiscard]] std::chrono::minutes longest_life(const Kind& kind, bool rich) noexcept;
+
 /// The life to ask for: Graph's limit less five minutes for clocks that differ; a careful day for a
 /// kind that is not in the catalog.
-[[nodiscard]] std::chrono::minutes ask_life(const Kind* kind) noexcept;
+[[nodiscard]] std::chrono::minutes ask_life(const Kind* kind, bool rich = false) noexcept;
 
 /// Graph raises anything shorter to this.
 inline constexpr std::chrono::minutes kShortestLife{45};

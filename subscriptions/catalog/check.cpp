@@ -75,6 +75,7 @@ class Checker {
         if (tenant_ != nullptr) account(*tenant_);
         if (tenant_ != nullptr) cloud(tenant_->cloud);
         if (kind_ != nullptr && !polled()) of_kind(*kind_);
+        if (wanted_.resource_data) resource_data();
         again();
         adoption();
         if (wanted_.life && *wanted_.life < kShortestLife)
@@ -204,10 +205,11 @@ class Checker {
     void of_kind(const Kind& kind) {
         if (kind.beta && !wanted_.beta)
             add("beta", fmt::format("a {} is only in Graph's beta: set `beta: true`", kind.name));
-        if (wanted_.life && *wanted_.life > kind.longest) {
+        const auto longest = longest_life(kind, wanted_.resource_data);
+        if (wanted_.life && longest > longest.zero() && *wanted_.life > longest) {
             add("life", fmt::format(
-                            "Graph lets a {} subscription live {} minutes at most", kind.name,
-                            kind.longest.count()
+                            "Graph lets a {} subscription{} live {} minutes at most", kind.name,
+                            wanted_.resource_data ? " with resource data" : "", longest.count()
                         ));
         }
         switch (kind.needs) {
@@ -227,10 +229,12 @@ class Checker {
                 break;
             }
             case Needs::ResourceData:
-                add("resource",
-                    fmt::format(
-                        "Graph tells changes of a {} only with encrypted resource data", kind.name
-                    ));
+                if (!wanted_.resource_data)
+                    add("resource", fmt::format(
+                                        "Graph tells changes of a {} only with encrypted resource "
+                                        "data: set `resource_data: true`",
+                                        kind.name
+                                    ));
                 break;
             case Needs::QueryOptions:
                 if (wanted_.query_options.empty())
@@ -239,6 +243,27 @@ class Checker {
                             "a {} needs notificationQueryOptions: `query_options`", kind.name
                         ));
                 break;
+        }
+    }
+
+    /// Rich notifications, where Graph has them; of a kind that is not in the catalog the operator
+    /// knows more.
+    void resource_data() {
+        if (polled()) {
+            add("resource_data",
+                "is for subscriptions: what is polled for comes unencrypted; remove it");
+            return;
+        }
+        if (kind_ == nullptr) return;
+        if (kind_->longest_rich.count() == 0) {
+            add("resource_data",
+                fmt::format("Graph has no resource data in notifications of a {}", kind_->name));
+        } else if (kind_->outlook && !selects(wanted_.resource)) {
+            add("resource", fmt::format(
+                                "Graph sends the data of a {} only if the resource says which: add "
+                                "?$select=…, for example ?$select={}",
+                                kind_->name, kind_->name == "contact" ? "displayName" : "subject"
+                            ));
         }
     }
 

@@ -12,7 +12,7 @@ namespace graphhook::subscriptions {
 struct Problem {
     std::string subscription;  ///< Configured name.
     /// The key of its entry: "resource", "changes", "kind", "life", "beta", "tenant", "for_each",
-    /// "filter", "source", "sync", "client_state_file".
+    /// "filter", "source", "sync", "resource_data", "client_state_file".
     std::string key;
     std::string text;      ///< What is wrong and what would be right.
     bool warning = false;  ///< It works, and somebody should look all the same.

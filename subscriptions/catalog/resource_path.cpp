@@ -146,6 +146,21 @@ std::string comparable(std::string_view resource) {
     return text + parts.query;
 }
 
+bool selects(std::string_view resource) {
+    const std::string query = take_apart(resource).query;
+    std::string_view rest = query;
+    while (!rest.empty()) {
+        rest.remove_prefix(1);  // '?' or '&'
+        const auto end = std::min(rest.find('&'), rest.size());
+        const std::string_view option = rest.substr(0, end);
+        for (const std::string_view name : {"$select=", "%24select="}) {
+            if (option.starts_with(name) && option.size() > name.size()) return true;
+        }
+        rest.remove_prefix(end);
+    }
+    return false;
+}
+
 bool is_about_me(std::string_view resource) {
     const auto segments = take_apart(resource).segments;
     return !segments.empty() &&

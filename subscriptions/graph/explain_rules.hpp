@@ -85,6 +85,30 @@ inline constexpr auto kRules = std::to_array<Rule>({
      .next = Next::Handshake,
      .cause = "Graph could not validate public_url",
      .remedy = "run graphhook doctor from outside the network"},
+    // --- Resource data.
+    {.name = "resource-data-select",
+     .message = {"select", "rich notifications"},
+     .cause = "Graph sends the data of {kind} only if the resource says which",
+     .remedy = "add ?$select=… to the resource, with the properties that are wanted"},
+    {.name = "resource-data-unsupported",
+     .message = {"rich notifications"},
+     .cause = "Graph has no resource data in notifications of {kind}",
+     .remedy = "take resource_data out; the kinds that have it are listed by graphhook kinds"},
+    {.name = "resource-data-property",
+     .message = {"includeresourcedata"},
+     .cause = "Graph does not take resource data for {kind}",
+     .remedy = "take resource_data out, or look the kind up with graphhook kinds: some need "
+               "version: beta"},
+    {.name = "resource-query",
+     .message = {"not supported in subscription resource url"},
+     .cause = "Graph does not take all of the query in the resource: no $top, $skip, $orderby or "
+              "$expand, and no body in $select",
+     .remedy = "leave that out; a handler may fetch a message's body itself"},
+    {.name = "certificate-property",
+     .message = {"encryptioncertificate"},
+     .cause = "Graph does not take the certificate for resource data, or its id: {said}",
+     .remedy = "look at the certificate with graphhook keys list (RSA, 2048 to 4096 bits, an id of "
+               "at most 128 characters), or make another with graphhook keys create"},
     // --- What was asked for.
     {.name = "tls-version-property",
      .message = {"latestsupportedtlsversion"},
@@ -93,7 +117,8 @@ inline constexpr auto kRules = std::to_array<Rule>({
     {.name = "certificate-unreadable",
      .message = {"certificate validation error"},
      .cause = "Graph cannot read a certificate in the request: it is no X.509 certificate",
-     .remedy = "give a certificate, not a key or a key's public half"},
+     .remedy = "look at the certificate for resource data with graphhook keys list: it is to be a "
+               "certificate, not a key or a key's public half; graphhook keys create makes one"},
     {.name = "life-too-long",
      .message = {"can only be", "minutes in the future"},
      .cause = "the life asked for is longer than Graph allows for {kind}",

@@ -3,11 +3,13 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/secret.hpp"
+#include "subscriptions/options.hpp"
 
 #include <boost/system/result.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -68,7 +70,14 @@ struct GraphSubscription {
     SystemTime expires_at;
     std::string application_id;          ///< Whose it is; empty where Graph does not say.
     std::optional<Secret> client_state;  ///< Echoed on create and update only.
+    /// encryptionCertificateId; empty where Graph does not say. The certificate itself may come
+    /// back null and is not looked at.
+    std::string certificate_id;
+    std::optional<bool> include_resource_data;  ///< Absent: Graph does not say.
 };
+
+/// The certificate that resource data is encrypted with; nullptr: none.
+using CertificatePtr = std::shared_ptr<const EncryptionCertificate>;
 
 /// One page of a list.
 struct ListPage {
@@ -85,7 +94,8 @@ struct CreateRequest {
     Secret client_state;
     bool beta = false;
     bool immutable_ids = false;
-    std::string query_options;  ///< notificationQueryOptions; empty: none.
+    std::string query_options;   ///< notificationQueryOptions; empty: none.
+    CertificatePtr certificate;  ///< With resource data, encrypted for this; nullptr: without.
 };
 
 /// Which version of the API a subscription is managed through.
@@ -117,9 +127,16 @@ class Graph {
         Api api, const std::string& id, SystemTime expires_at, std::stop_token stop
     ) = 0;
     /// The same, and its notifications go to `notification_url` from now on; Graph tries that door
-    /// first.
+    /// first. `certificate`: as in move_key; nullptr: it stays.
     [[nodiscard]] virtual GraphResult<GraphSubscription> redirect(
         Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+        const CertificatePtr& certificate, std::stop_token stop
+    ) = 0;
+    /// PATCHes the expiry and what resource data is encrypted with. Microsoft's page on updating
+    /// does not list that, its page on rotating certificates does: `get` tells whether it was
+    /// taken.
+    [[nodiscard]] virtual GraphResult<GraphSubscription> move_key(
+        Api api, const std::string& id, SystemTime expires_at, const CertificatePtr& certificate,
         std::stop_token stop
     ) = 0;
     [[nodiscard]] virtual GraphResult<std::monostate> reauthorize(

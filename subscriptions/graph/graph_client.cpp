@@ -44,6 +44,12 @@ std::string expiry_text(SystemTime at) {
     return to_text(std::chrono::floor<std::chrono::seconds>(at));
 }
 
+void add_certificate(json::object& body, const CertificatePtr& certificate) {
+    if (certificate == nullptr) return;
+    body["encryptionCertificate"] = certificate->der_base64;
+    body["encryptionCertificateId"] = certificate->id;
+}
+
 /// An answer about `id`, not about another one.
 GraphResult<GraphSubscription> read_that(
     const HttpResponse& response, const std::string& id, SystemTime now
@@ -184,7 +190,10 @@ GraphResult<GraphSubscription> GraphClient::create(
     body["expirationDateTime"] = expiry_text(request.expires_at);
     body["clientState"] = request.client_state.reveal();
     if (!request.query_options.empty()) body["notificationQueryOptions"] = request.query_options;
-    if (!request.query_options.empty()) body["notificationQueryOptions"] = request.query_options;
+    if (request.certificate != nullptr) {
+        body["includeResourceData"] = true;
+        add_certificate(body, request.certificate);
+    }
     HttpRequest post;
     post.method = "POST";
     post.url = url(request.beta ? Api::Beta : Api::V1);
@@ -249,13 +258,23 @@ GraphResult<GraphSubscription> GraphClient::renew(
 
 GraphResult<GraphSubscription> GraphClient::redirect(
     Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+    const CertificatePtr& certificate, std::stop_token stop
+) {
+    json::object body;
+    body["expirationDateTime"] = expiry_text(expires_at);
+    body["notificationUrl"] = notification_url;
+    add_certificate(body, certificate);
+    return patch(api, id, body, stop);
+}
+
+GraphResult<GraphSubscription> GraphClient::move_key(
+    Api api, const std::string& id, SystemTime expires_at, const CertificatePtr& certificate,
     std::stop_token stop
 ) {
-    return patch(
-        api, id,
-        {{"expirationDateTime", expiry_text(expires_at)}, {"notificationUrl", notification_url}},
-        stop
-    );
+    json::object body;
+    body["expirationDateTime"] = expiry_text(expires_at);
+    add_certificate(body, certificate);
+    return patch(api, id, body, stop);
 }
 
 GraphResult<GraphSubscription> GraphClient::patch(

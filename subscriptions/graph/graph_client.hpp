@@ -46,6 +46,10 @@ class GraphClient final : public Graph, public GraphData {
     ) override;
     [[nodiscard]] GraphResult<GraphSubscription> redirect(
         Api api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
+        const CertificatePtr& certificate, std::stop_token stop
+    ) override;
+    [[nodiscard]] GraphResult<GraphSubscription> move_key(
+        Api api, const std::string& id, SystemTime expires_at, const CertificatePtr& certificate,
         std::stop_token stop
     ) override;
     [[nodiscard]] GraphResult<std::monostate> reauthorize(

@@ -148,6 +148,12 @@ GraphResult<GraphSubscription> subscription_of(
     subscription.expires_at = *expires;
     if (std::string state = text_of(object, "clientState"); !state.empty())
         subscription.client_state = Secret(std::move(state));
+    // Longer than Graph allows: not one that we gave.
+    if (std::string id = text_of(object, "encryptionCertificateId"); id.size() <= 128)
+        subscription.certificate_id = std::move(id);
+    if (const json::value* rich = object.if_contains("includeResourceData");
+        rich != nullptr && rich->is_bool())
+        subscription.include_resource_data = rich->get_bool();
     return subscription;
 }
 

@@ -17,6 +17,17 @@ constexpr std::chrono::minutes kWindow{10};
 /// Graph's list may lag behind what it has just granted.
 constexpr std::chrono::minutes kListLag{2};
 
+/// A GET right after a PATCH may still show what was before.
+constexpr std::chrono::seconds kKeySettles{5};
+/// So many GETs that do not show the certificate of a PATCH, and Graph is believed to ignore it.
+constexpr std::uint8_t kKeyMisses = 2;
+/// A certificate that appears is told at once; this is only so that a plan has a time to show.
+constexpr std::chrono::minutes kLookForKey{15};
+constexpr std::string_view kNoCertificate =
+    "there is no certificate for resource data: make one with graphhook keys create";
+constexpr std::string_view kCertificateEnded =
+    "the certificate for resource data has expired: make another with graphhook keys create";
+
 bool same_resource(const std::string& a, const std::string& b) {
     return a == b || comparable(a) == comparable(b);
 }
@@ -76,12 +87,33 @@ class Decider {
             decision_.list = why;
     }
 
-    /// But for its notification URL, which a PATCH can change.
+    bool has_certificate() const {
+        return !s_.certificate_id.empty() && s_.now < s_.certificate_ends;
+    }
+    /// It can not be created now, having to have resource data.
+    bool lacks_certificate() const { return t_.entry->resource_data && !has_certificate(); }
+    std::string_view why_no_certificate() const {
+        return s_.certificate_id.empty() ? kNoCertificate : kCertificateEnded;
+    }
+    /// Its resource data is encrypted with another certificate than it is to be from now on.
+    bool has_old_key(const Record& record) const {
+        return record.rich() && has_certificate() &&
+               record.shape->certificate_id != s_.certificate_id;
+    }
+    /// Graph was asked to, and goes on with the other one.
+    bool keeps_old_key(const Record& record) const {
+        return has_old_key(record) && record.memory.key_sent == s_.certificate_number &&
+               record.memory.key_misses >= kKeyMisses;
+    }
+
+    /// But for its notification URL and its certificate, which a PATCH can change.
     bool fits(const Record& record) const {
         if (!same_resource(*record.resource, *t_.resource) ||
             !alike_changes(record.shape->changes, t_.entry->changes))
             return false;
         if (record.state == SubscriptionState::Parked) return true;
+        if (record.rich() != t_.entry->resource_data) return false;
+        if (record.state == SubscriptionState::Active && keeps_old_key(record)) return false;
         if (record.state == SubscriptionState::Creating &&
             record.shape->notification_url != s_.notification_url)
             return false;
@@ -91,6 +123,10 @@ class Decider {
         if (!same_resource(*record.resource, *t_.resource)) return "another resource is wanted";
         if (!alike_changes(record.shape->changes, t_.entry->changes))
             return "other changes are wanted";
+        if (record.rich() != t_.entry->resource_data)
+            return record.rich() ? "it is to be without resource data"
+                                 : "it is to have resource data";
+        if (keeps_old_key(record)) return "Graph does not take another certificate for it";
         return "our public URL is another one";
     }
     /// It stands where another receiver is told, whose place we take.
@@ -150,6 +186,12 @@ class Decider {
     }
 
     void nothing_fits(const Record* older) {
+        if (lacks_certificate()) {
+            const SystemTime due = s_.now + kLookForKey;
+            decision_.todos.push_back({Action::Wait, 0, {}, due, why_no_certificate()});
+            wake_at(due);
+            return;
+        }
         if (!s_.listed_at) need_list("what is at Graph is not known yet");
         if (older != nullptr && is_elsewhere(*older)) return;  // redirected first, then replaced
         if (t_.entry->taken_over) {
@@ -182,6 +224,8 @@ class Decider {
     void parked(const Record& record) {
         if (s_.now < record.attempt_at)
             keep(record, record.attempt_at, record.last_error());
+        else if (lacks_certificate())
+            keep(record, s_.now + kLookForKey, why_no_certificate());
         else
             add(Action::TryParked, record, "refused for itself; tried again daily");
     }
@@ -218,6 +262,8 @@ class Decider {
         }
         if (!serves)
             add(Action::Retire, record, "no longer wanted, and not at Graph");
+        else if (lacks_certificate())
+            wait(record, serves, s_.now + kLookForKey, why_no_certificate());
         else
             add(Action::Retry, record,
                 m.refused ? "the last try was refused" : "the create did not happen");
@@ -227,11 +273,13 @@ class Decider {
     std::vector<const Stranger*> own_matches(const Record& record) const {
         std::vector<const Stranger*> matches;
         if (s_.strangers == nullptr) return matches;
-        const auto life =
-            t_.entry != nullptr ? t_.entry->life : ask_life(kind_named(record.shape->kind));
+        const auto life = t_.entry != nullptr
+                              ? t_.entry->life
+                              : ask_life(kind_named(record.shape->kind), record.rich());
         for (const Stranger* there : s_.strangers->like(*record.resource, record.shape->changes)) {
             if (there->foreign || s_.known(there->id)) continue;
             if (there->notification_url != record.shape->notification_url) continue;
+            if (!there->certificate_id.empty() && !record.rich()) continue;
             // Without a create of it in this process, what was seen before it is another's.
             if (there->first_seen <= record.created_at) continue;
             // Without a list from before the create, its expiry must be what we asked for.
@@ -261,7 +309,9 @@ class Decider {
         }
         if (m.gone || record.expires_at <= s_.now) {
             if (serves && !s_.listed_at) need_list("what is at Graph is not known yet");
-            add(serves ? Action::Recreate : Action::Retire, record,
+            // Without a certificate it is not created anew, and what is gone is retired all the
+            // same.
+            add(serves && !lacks_certificate() ? Action::Recreate : Action::Retire, record,
                 m.gone ? "gone at Graph" : "expired");
             return false;
         }
@@ -298,17 +348,32 @@ class Decider {
         const bool reauthorize = m.wants_reauthorize > record.touched_at;
         const bool redirect = t_.entry != nullptr && (serves || is_elsewhere(record)) &&
                               record.shape->notification_url != s_.notification_url;
+        // Last of all: until then the old key does, and trouble with the new one must not keep a
+        // subscription from living.
+        const bool move = serves && has_old_key(record);
+        if (redirect && is_elsewhere(record) && record.rich() && lacks_certificate()) {
+            keep(record, s_.now + kLookForKey, why_no_certificate());  // we could not read its data
+            return;
+        }
         if (!renew && !redirect && (m.wants_check || missing_in_list)) {  // a PATCH finds out too
             add(Action::Check, record, missing_in_list ? "not in Graph's list" : "asked for");
             return;
         }
-        if (!renew && !reauthorize && !redirect) {
+        if (!renew && !redirect && serves && m.key_sent != 0) {
+            verify_key(record);
+            return;
+        }
+        if (!renew && !reauthorize && !redirect && !move) {
             keep(record, renew_at, kUntilRenewal);
             return;
         }
         if (const SystemTime free_at = record.touched_at + kTouchSpacing;
             record.touched_at != SystemTime{} && s_.now < free_at) {
-            keep(record, free_at, "touched less than 10 minutes ago");
+            // Perhaps that touch moved it, and nobody lived to see it.
+            if (move && m.checked_at <= record.touched_at)
+                add(Action::Check, record, "its certificate may have been changed already");
+            else
+                keep(record, free_at, "touched less than 10 minutes ago");
             return;
         }
         if (redirect)
@@ -317,8 +382,20 @@ class Decider {
                                      : "our public URL is another one");
         else if (renew)
             add(Action::Renew, record, m.wants_renewal ? "asked for" : "its life ends");
-        else
+        else if (reauthorize)
             add(Action::Reauthorize, record, "Graph asked for it");
+        else
+            add(Action::MoveKey, record, "resource data has another certificate now");
+    }
+
+    /// Whether Graph took the certificate of a PATCH, a GET tells; where it does not show it,
+    /// another one a little later.
+    void verify_key(const Record& record) {
+        const SystemTime due = key_settled_at(record.touched_at, record.memory);
+        if (s_.now < due)
+            keep(record, due, "then it is asked whether Graph took its certificate");
+        else
+            add(Action::Check, record, "whether Graph took its certificate");
     }
 
     void unwanted(const Record& record) {
@@ -374,6 +451,11 @@ std::string TargetView::spread() const {
         text += element;
     }
     return text;
+}
+
+SystemTime key_settled_at(SystemTime touched_at, const Memory& memory) {
+    const SystemTime settled = touched_at + kKeySettles;
+    return memory.key_misses == 0 ? settled : std::max(settled, memory.checked_at + kListLag);
 }
 
 Decision decide(const TargetView& target, const Surroundings& around) {

@@ -25,6 +25,11 @@ struct Surroundings {
     std::uint32_t list_number = 0;        ///< Of that list.
     SystemTime list_not_before;           ///< After a list that failed.
     std::chrono::milliseconds remember_retired{};
+    /// The certificate that resource data is to be encrypted with; empty: there is none, so nothing
+    /// with resource data is created or moved.
+    std::string certificate_id;
+    SystemTime certificate_ends;           ///< From then on it is as if there were none.
+    std::uint16_t certificate_number = 0;  ///< Another one for each certificate; not 0.
     const Strangers* strangers = nullptr;
     /// Whether that id of Graph's is a record's.
     std::function<bool(std::string_view)> known;
@@ -61,6 +66,9 @@ struct Decision {
     std::int64_t removal = 0;  ///< The record whose removal is due, if the brake allows; 0: none.
     SystemTime removal_since;  ///< The end of its grace.
 };
+
+/// From when on a GET tells whether Graph took the certificate of the last PATCH.
+[[nodiscard]] SystemTime key_settled_at(SystemTime touched_at, const Memory& memory);
 
 /// What is to be done about one target. Pure. What creates is decided whether or not Graph's list
 /// is known; it must wait for it, if `Decision::list` says so and a list may be asked for.

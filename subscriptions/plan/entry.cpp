@@ -19,6 +19,7 @@ Entry entry_of(const WantedSubscription& wanted) {
     entry.beta = wanted.beta;
     const Kind* kind = kind_named(entry.kind);
     entry.immutable_ids = wanted.immutable_ids && kind != nullptr && kind->outlook;
+    entry.resource_data = wanted.resource_data;
     entry.query_options = wanted.query_options;
     if (!wanted.client_state.empty()) entry.taken_over = sha256(wanted.client_state.reveal());
     return entry;
@@ -31,7 +32,8 @@ bool Entry::same(const Entry& other) const {
            changes == other.changes && life == other.life && sync == other.sync &&
            is_template == other.is_template && polled == other.polled && swept == other.swept &&
            beta == other.beta && immutable_ids == other.immutable_ids &&
-           query_options == other.query_options && taken_over == other.taken_over;
+           resource_data == other.resource_data && query_options == other.query_options &&
+           taken_over == other.taken_over;
 }
 
 EntryPtr make_entry(const WantedSubscription& wanted) {

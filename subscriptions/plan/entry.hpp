@@ -23,6 +23,7 @@ struct Entry {
     bool swept = false;   ///< Swept or polled: the sweeper is told of its targets.
     bool beta = false;
     bool immutable_ids = false;
+    bool resource_data = false;
     std::string query_options;
     /// Of another receiver's subscription that is to be taken over.
     std::optional<Sha256> taken_over;

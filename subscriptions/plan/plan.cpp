@@ -228,6 +228,9 @@ Plan make_plan(const Situation& s) {
     }
     around.list_not_before = s.list_not_before;
     around.remember_retired = s.remember_retired;
+    around.certificate_id = s.certificate_id;
+    around.certificate_ends = s.certificate_ends;
+    around.certificate_number = s.certificate_id.empty() ? 0 : 1;
     around.strangers = &strangers;
     around.known = [&known](std::string_view id) { return known.contains(id_key(id)); };
 

@@ -18,26 +18,27 @@ namespace graphhook::subscriptions {
 
 /// What is to be done about one subscription.
 enum class Action : std::uint8_t {
-    Keep,         ///< Nothing now; `due` says when.
-    Wait,         ///< Wanted and not there: it failed, and is tried again when `due`.
-    List,         ///< Ask Graph for all: nothing may be created before it is known what is there.
-    Create,       ///< A new record, its client state stored, then the request.
-    Replace,      ///< As Create; the old one stays until the new one stands.
-    Retry,        ///< A create that is known to have failed, with the same client state.
-    TryParked,    ///< An element that was refused for itself: once more, daily.
-    Adopt,        ///< A create without an answer that happened: `graph_id` is ours.
-    TakeOver,     ///< Another receiver's, whose client state we were given.
-    Redirect,     ///< PATCH the notification URL and the expiry.
-    Renew,        ///< PATCH a later expiry.
-    Reauthorize,  ///< Same expiry, fresh authorization.
-    Check,        ///< GET it: it may be gone.
-    Learn,        ///< Graph's list says another expiry: believe it.
-    Recreate,     ///< Gone or expired: retire the record, create anew with a new client state.
-    Retire,       ///< Nothing at Graph to remove: only its notifications stay known for a while.
-    MarkRemoval,  ///< No longer wanted: the grace begins.
-    Unmark,       ///< Wanted again within the grace.
-    Remove,       ///< DELETE, then retire.
-    HoldBack,     ///< Would be removed, but too many were within the hour.
+    Keep,       ///< Nothing now; `due` says when.
+    Wait,       ///< Wanted and not there: it failed, and is tried again when `due`.
+    List,       ///< Ask Graph for all: nothing may be created before it is known what is there.
+    Create,     ///< A new record, its client state stored, then the request.
+    Replace,    ///< As Create; the old one stays until the new one stands.
+    Retry,      ///< A create that is known to have failed, with the same client state.
+    TryParked,  ///< An element that was refused for itself: once more, daily.
+    Adopt,      ///< A create without an answer that happened: `graph_id` is ours.
+    TakeOver,   ///< Another receiver's, whose client state we were given.
+    Redirect,   ///< PATCH the notification URL and the expiry.
+    Renew,      ///< PATCH a later expiry.
+    MoveKey,    ///< PATCH a later expiry and the certificate that resource data is encrypted with.
+    Reauthorize,     ///< Same expiry, fresh authorization.
+    Check,           ///< GET it: it may be gone.
+    Learn,           ///< Graph's list says another expiry: believe it.
+    Recreate,        ///< Gone or expired: retire the record, create anew with a new client state.
+    Retire,          ///< Nothing at Graph to remove: only its notifications stay known for a while.
+    MarkRemoval,     ///< No longer wanted: the grace begins.
+    Unmark,          ///< Wanted again within the grace.
+    Remove,          ///< DELETE, then retire.
+    HoldBack,        ///< Would be removed, but too many were within the hour.
     RetireReplaced,  ///< DELETE what a newer one replaced, then retire.
     DeleteLeftover,  ///< DELETE what is retired here and still lives at Graph.
     Forget,          ///< Known long enough, or never at Graph: erase the record.
@@ -91,6 +92,9 @@ struct Situation {
     std::string lifecycle_url;
     std::chrono::milliseconds removal_grace{};
     std::chrono::milliseconds remember_retired{};
+    /// What resource data is to be encrypted with; empty: there is no certificate.
+    std::string certificate_id;
+    SystemTime certificate_ends;
     std::size_t allow_delete = 0;  ///< Removals beyond the hour's quota that an operator allowed.
 };
 

@@ -31,6 +31,8 @@ std::string_view to_string(Action action) noexcept {
             return "redirect";
         case Action::Renew:
             return "renew";
+        case Action::MoveKey:
+            return "move-key";
         case Action::Reauthorize:
             return "reauthorize";
         case Action::Check:
@@ -80,6 +82,7 @@ std::string_view verb_of(Action action) noexcept {
             return "adopt";
         case Action::Redirect:
         case Action::Renew:
+        case Action::MoveKey:
         case Action::Reauthorize:
             return "renew";
         case Action::Check:
@@ -113,6 +116,7 @@ int rank_of(Action action) noexcept {
             return 2;
         case Action::Redirect:
         case Action::Renew:
+        case Action::MoveKey:
         case Action::Reauthorize:
             return 3;
         case Action::Recreate:
@@ -140,7 +144,7 @@ int rank_of(Action action) noexcept {
 
 std::chrono::minutes life_of(const WantedSubscription& wanted) {
     const Kind* kind = wanted.kind.empty() ? recognise(wanted.resource) : kind_named(wanted.kind);
-    return std::max(wanted.life.value_or(ask_life(kind)), kShortestLife);
+    return std::max(wanted.life.value_or(ask_life(kind, wanted.resource_data)), kShortestLife);
 }
 
 std::string kind_of(const WantedSubscription& wanted) {

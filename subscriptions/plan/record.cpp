@@ -23,7 +23,8 @@ void pack(const store::SubscriptionRecord& from, Interner& interner, Record& int
     into.state = from.state;
     into.failures = from.failures;
     into.shape = interner.shape(
-        {from.kind, from.changes, from.notification_url, from.lifecycle_url, from.sync}
+        {from.kind, from.changes, from.notification_url, from.lifecycle_url, from.sync,
+         from.certificate_id}
     );
     if (into.resource == nullptr || *into.resource != from.resource)
         into.resource = std::make_shared<const std::string>(from.resource);
@@ -55,6 +56,7 @@ store::SubscriptionRecord unpack(
     to.sync = record.shape->sync;
     to.resource = *record.resource;
     to.changes = record.shape->changes;
+    to.certificate_id = record.shape->certificate_id;
     to.notification_url = record.shape->notification_url;
     to.lifecycle_url = record.shape->lifecycle_url;
     to.graph_id = record.graph_id;

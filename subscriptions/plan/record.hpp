@@ -22,6 +22,7 @@ using TextPtr = std::shared_ptr<const std::string>;
 struct Shape {
     std::string kind, changes, notification_url, lifecycle_url;
     store::Sync sync = store::Sync::None;
+    std::string certificate_id;  ///< As in the record; empty: without resource data.
     auto operator<=>(const Shape&) const = default;
 };
 using ShapePtr = std::shared_ptr<const Shape>;
@@ -54,6 +55,11 @@ struct Memory {
     bool was_uncertain = false;  ///< A create of it had no answer: there may be one too many.
     bool in_the_way = false;     ///< Graph takes no other one beside it: it has to go first.
     bool proven = false;         ///< Taken over, and its client state was echoed.
+    /// How often a GET did not show the certificate of that PATCH.
+    std::uint8_t key_misses = 0;
+    /// A PATCH led it to the certificate of that number (Surroundings), and no GET has shown that
+    /// Graph took it; 0: none.
+    std::uint16_t key_sent = 0;
 };
 
 /// A record as it is kept for each of a hundred thousand: what the store holds, without what its
@@ -79,6 +85,8 @@ struct Record {
         return state != store::SubscriptionState::Retired &&
                state != store::SubscriptionState::Parked;
     }
+    /// With resource data.
+    [[nodiscard]] bool rich() const noexcept { return !shape->certificate_id.empty(); }
     [[nodiscard]] bool has_client_state() const noexcept {
         return rare != nullptr && !rare->client_state.empty();
     }

@@ -5,6 +5,11 @@
 
 namespace graphhook::subscriptions {
 
+std::string certificate_of(const GraphSubscription& there) {
+    if (there.certificate_id.empty() && there.include_resource_data == true) return "?";
+    return there.certificate_id;
+}
+
 void Strangers::put(const GraphSubscription& seen, std::uint32_t list, SystemTime began) {
     const std::string key = id_key(seen.id);
     auto [at, fresh] = by_id_.try_emplace(key);
@@ -21,6 +26,7 @@ void Strangers::put(const GraphSubscription& seen, std::uint32_t list, SystemTim
     stranger.changes = seen.changes;
     stranger.notification_url = seen.notification_url;
     stranger.lifecycle_url = seen.lifecycle_url;
+    stranger.certificate_id = certificate_of(seen);
     stranger.expires_at = seen.expires_at;
     stranger.listed = list;
     stranger.foreign = foreign_.contains(key);

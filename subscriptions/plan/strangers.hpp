@@ -12,9 +12,14 @@
 
 namespace graphhook::subscriptions {
 
+/// What a record holds of a subscription's certificate: its id, "?" where Graph tells only that
+/// there is one, empty where there is no resource data or Graph tells nothing.
+[[nodiscard]] std::string certificate_of(const GraphSubscription& there);
+
 /// A subscription that Graph lists and the store does not know.
 struct Stranger {
     std::string id, resource, changes, notification_url, lifecycle_url;
+    std::string certificate_id;  ///< As certificate_of() says.
     SystemTime expires_at;
     SystemTime first_seen;     ///< When the first list that showed it was begun.
     std::uint32_t listed = 0;  ///< The number of the last list that showed it.

@@ -167,6 +167,7 @@ void Reconciler::take(const Expansion& expansion) {
 }
 
 bool Reconciler::load() {
+    look_at_certificate();
     {
         const std::lock_guard lock(mutex_);
         if (loaded_) return true;
@@ -277,6 +278,7 @@ SystemTime Reconciler::urgency_of(const Target& target, const Todo& todo) const 
             case Lane::Renew:
             case Lane::Reauthorize:
             case Lane::Recreate:
+            case Lane::MoveKey:
                 return record.expires_at;
             case Lane::Create:
             case Lane::TryParked:

@@ -58,6 +58,8 @@ class Reconciler {
         std::function<void(SweepTarget)> appeared;
         std::function<void(const TargetKey&)> gone;
         std::function<Result<std::monostate>(const TargetKey&, std::string_view reason)> missed;
+        /// As SubscriptionManager::Parts has it; may be absent.
+        std::function<std::optional<EncryptionCertificate>()> certificate = {};
     };
     /// What is in `parts` must outlive it; the pool must be stopped before it goes. Of `options`
     /// only what concerns this tenant is used.
@@ -96,6 +98,8 @@ class Reconciler {
     [[nodiscard]] Result<std::monostate> remove(const std::string& name_or_id);
 
     [[nodiscard]] TenantStatus status() const;
+    /// Adds how many subscriptions that live use which certificate, by its id.
+    void count_certificates(std::map<std::string, std::size_t>& into) const;
     struct Progress {
         std::size_t wanted = 0, standing = 0, parked = 0, failing = 0, to_do = 0;
         std::chrono::milliseconds estimate{0};
@@ -119,6 +123,9 @@ class Reconciler {
         TextPtr resource;
         Stored record;  ///< As it was when the job began; number 0: none.
         Memory memory;
+        CertificatePtr
+            certificate;  ///< What rich ones are to have; nullptr: none, or it has ended.
+        std::uint16_t key_number = 0;  ///< Its number.
         std::string mailbox;
         bool counted = false;  ///< By the quota.
         bool saves = false;    ///< Only what the store has yet to take.
@@ -202,6 +209,16 @@ class Reconciler {
     void forget(Job& job);
     void save_all(const Job& job);
 
+    // --- reconciler_keys.cpp
+    /// Asks for the certificate, and decides anew where it is another one.
+    void look_at_certificate();
+    void move_key(Job& job, const std::stop_token& stop);
+    /// What a redirect takes along; nullptr: nothing.
+    [[nodiscard]] static CertificatePtr key_to_take_along(const Job& job);
+    void key_was_sent(const Job& job);
+    /// What a GET says of it goes into the record, which is to be saved.
+    void learn_key(Job& job, const GraphSubscription& there);
+
     /// Keeps `job.record` here and in the store; where the store will not, it is tried again.
     bool save(Job& job);
     void store_refuses(const Error& error);
@@ -214,6 +231,8 @@ class Reconciler {
     void want_sweep(const Job& job, std::string_view reason);
     [[nodiscard]] Api api_of(const Job& job) const;
     [[nodiscard]] std::chrono::minutes life_for(const Job& job) const;
+    /// Kinds have a limit with resource data and one without.
+    [[nodiscard]] static std::string limit_key(const Stored& record);
     /// Remembers the limit that Graph named. True: it is news, so the request may be tried again.
     bool learn_limit(const Job& job, const GraphError& error);
     template <class Change>
@@ -241,9 +260,11 @@ class Reconciler {
     Interner interner_;
     TargetTable targets_;
     Strangers strangers_;
-    Surroundings around_;  ///< `now` is set before each use.
+    Surroundings around_;         ///< `now` is set before each use.
+    CertificatePtr certificate_;  ///< As it was last given, ended or not.
+    std::string last_key_;        ///< The id that the number in `around_` is of.
     std::map<std::string, Family, std::less<>> families_;
-    std::map<std::string, std::chrono::minutes> limits_;  ///< By kind, as Graph named them.
+    std::map<std::string, std::chrono::minutes> limits_;  ///< By limit_key(), as Graph named them.
     std::map<store::SubscriptionState, std::size_t> counts_;
     std::size_t failing_ = 0;
 

@@ -26,6 +26,7 @@ bool echoes_another(const GraphSubscription& reply, const store::SubscriptionRec
 
 void Reconciler::create(Job& job, bool again, const std::stop_token& stop) {
     if (job.entry == nullptr || job.resource == nullptr) return;
+    if (job.entry->resource_data && job.certificate == nullptr) return;  // it is gone again
     Stored record;
     // An element that was parked has its record already.
     if (job.action == Action::TryParked) record.record = job.record.record;
@@ -37,6 +38,7 @@ void Reconciler::create(Job& job, bool again, const std::stop_token& stop) {
     record.sync = job.entry->sync;
     record.resource = *job.resource;
     record.changes = job.entry->changes;
+    if (job.entry->resource_data) record.certificate_id = job.certificate->id;
     {
         const std::lock_guard lock(mutex_);
         record.notification_url = around_.notification_url;
@@ -70,6 +72,14 @@ void Reconciler::create(Job& job, bool again, const std::stop_token& stop) {
 void Reconciler::attempt(Job& job, bool again, const std::stop_token& stop) {
     if (job.entry == nullptr) return;
     Stored& record = job.record;
+    if (!record.certificate_id.empty()) {
+        if (job.certificate == nullptr) return;
+        if (record.certificate_id != job.certificate->id) {
+            // Another one than at the last try. Which keys are in use, the store knows beforehand.
+            record.certificate_id = job.certificate->id;
+            if (!save(job)) return;
+        }
+    }
     const SystemTime sent = parts_.clock.system_now();
     bool beside = false;  // one that serves until this one stands
     {
@@ -89,6 +99,7 @@ void Reconciler::attempt(Job& job, bool again, const std::stop_token& stop) {
     request.beta = job.entry->beta;
     request.immutable_ids = job.entry->immutable_ids;
     request.query_options = job.entry->query_options;
+    if (!record.certificate_id.empty()) request.certificate = job.certificate;
     request.expires_at = sent + life_for(job);
     auto reply = parts_.graph.create(request, stop);
     if (!reply && learn_limit(job, reply.error())) {
@@ -225,6 +236,7 @@ void Reconciler::template_failed(Job& job, const ParkVerdict& verdict) {
     if (parks) {
         record.state = SubscriptionState::Parked;
         record.client_state = Secret();
+        record.certificate_id.clear();
         log().info(
             "an element is parked: name={} tenant={} element={} {}", record.name, tenant_,
             for_log(record.element, 64), record.last_error
@@ -258,6 +270,7 @@ void Reconciler::take_over(Job& job) {
         record.resource = there->resource;
         record.notification_url = there->notification_url;
         record.lifecycle_url = there->lifecycle_url;
+        record.certificate_id = there->certificate_id;
         record.expires_at = there->expires_at;
     }
     record.state = SubscriptionState::Active;
@@ -306,7 +319,12 @@ void Reconciler::adopt(Job& job, const std::stop_token& stop) {
     record.graph_id = job.graph_id;
     record.touched_at = sent;
     record.client_state = Secret();
-    remember(job, [](Memory& m) { m.was_uncertain = true; });
+    // Of several tries with several certificates: which one it has, a GET says.
+    const bool rich = !record.certificate_id.empty();
+    remember(job, [rich](Memory& m) {
+        m.was_uncertain = true;
+        m.wants_check = m.wants_check || rich;
+    });
     want_sweep(job, "recreated");
     granted(job, reply->expires_at, sent);
     note_success();
@@ -348,7 +366,9 @@ void Reconciler::redirect(Job& job, const std::stop_token& stop) {
         const std::lock_guard lock(mutex_);
         to = around_.notification_url;
     }
-    const auto reply = parts_.graph.redirect(api, record.graph_id, sent + life_for(job), to, stop);
+    const CertificatePtr key = key_to_take_along(job);
+    const auto reply =
+        parts_.graph.redirect(api, record.graph_id, sent + life_for(job), to, key, stop);
     if (!reply) {
         if (reply.error().next == Next::NotFound) return gone_at_graph(job, reply.error());
         if (learn_limit(job, reply.error())) {
@@ -366,6 +386,7 @@ void Reconciler::redirect(Job& job, const std::stop_token& stop) {
         m.wants_check = false;
         m.wants_reauthorize = {};
     });
+    if (key != nullptr) key_was_sent(job);
     granted(job, reply->expires_at, sent);
     note_success();
     parts_.metrics.renewal("renewed");

@@ -44,6 +44,8 @@ void Reconciler::perform(Job& job, const std::stop_token& stop) {
             return redirect(job, stop);
         case Action::Renew:
             return renew(job, stop);
+        case Action::MoveKey:
+            return move_key(job, stop);
         case Action::Reauthorize:
             return reauthorize(job, stop);
         case Action::Check:
@@ -116,6 +118,8 @@ void Reconciler::renew(Job& job, const std::stop_token& stop) {
         if (m.wants_reauthorize <= sent) m.wants_reauthorize = {};
     });
     if (asked != SystemTime{} && sent - asked > kPaused) want_sweep(job, "gap");
+    if (!record.certificate_id.empty() && !reply->certificate_id.empty())
+        record.certificate_id = reply->certificate_id;
     granted(job, reply->expires_at, sent);
     note_success();
     parts_.metrics.renewal("renewed");
@@ -160,6 +164,7 @@ void Reconciler::check(Job& job, const std::stop_token& stop) {
         if (reply.error().next == Next::NotFound) return gone_at_graph(job, reply.error());
         return failed(job, reply.error(), false);
     }
+    learn_key(job, *reply);
     remember(job, [&](Memory& m) {
         m.wants_check = false;
         m.checked_at = parts_.clock.system_now();

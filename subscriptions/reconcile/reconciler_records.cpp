@@ -156,9 +156,11 @@ Api Reconciler::api_of(const Job& job) const {
 }
 
 std::chrono::minutes Reconciler::life_for(const Job& job) const {
-    auto life = job.entry != nullptr ? job.entry->life : ask_life(kind_named(job.record.kind));
+    auto life = job.entry != nullptr
+                    ? job.entry->life
+                    : ask_life(kind_named(job.record.kind), !job.record.certificate_id.empty());
     const std::lock_guard lock(mutex_);
-    if (const auto limit = limits_.find(job.record.kind); limit != limits_.end())
+    if (const auto limit = limits_.find(limit_key(job.record)); limit != limits_.end())
         life = std::min(life, limit->second);
     return std::max(life, kShortestLife);
 }
@@ -172,8 +174,12 @@ bool Reconciler::learn_limit(const Job& job, const GraphError& error) {
         job.record.kind, limit.count()
     );
     const std::lock_guard lock(mutex_);
-    limits_[job.record.kind] = limit;
+    limits_[limit_key(job.record)] = limit;
     return true;
+}
+
+std::string Reconciler::limit_key(const Stored& record) {
+    return record.certificate_id.empty() ? record.kind : record.kind + " with resource data";
 }
 
 std::string Reconciler::random(std::size_t bytes) {

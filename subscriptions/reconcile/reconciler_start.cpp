@@ -31,6 +31,7 @@ std::optional<CallClass> class_of(Lane lane) {
         case Lane::Renew:
         case Lane::Recreate:
         case Lane::Create:
+        case Lane::MoveKey:
         case Lane::TryParked:
         case Lane::Delete:
             return CallClass::Write;
@@ -143,6 +144,10 @@ void Reconciler::begin(
     if (const Record* record = target.find(todo.record); record != nullptr) {
         job.record = unpack(*record, tenant_, *target.name, target.element);
         job.memory = record->memory;
+    }
+    if (certificate_ != nullptr && around_.now < certificate_->not_after) {
+        job.certificate = certificate_;
+        job.key_number = around_.certificate_number;
     }
     job.mailbox = std::move(mailbox);
     job.counted = counted;

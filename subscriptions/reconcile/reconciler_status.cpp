@@ -261,6 +261,7 @@ TenantStatus Reconciler::status() const {
             line.kind = record.shape->kind;
             line.resource = *record.resource;
             line.changes = record.shape->changes;
+            line.certificate_id = record.shape->certificate_id;
             line.graph_id = record.graph_id;
             line.created_at = if_set(record.created_at);
             line.expires_at = if_set(record.expires_at);

@@ -29,6 +29,8 @@ Lane lane_of(Action action) noexcept {
         case Action::Replace:
         case Action::Retry:
             return Lane::Create;
+        case Action::MoveKey:
+            return Lane::MoveKey;
         case Action::TryParked:
             return Lane::TryParked;
         case Action::Check:

@@ -27,11 +27,12 @@ enum class Lane : std::uint8_t {
     Reauthorize,
     Recreate,
     Create,
+    MoveKey,  ///< What is to be created goes first: the old key does meanwhile.
     TryParked,
     Check,
     Delete,
 };
-inline constexpr std::size_t kLanes = 9;
+inline constexpr std::size_t kLanes = 10;
 [[nodiscard]] Lane lane_of(Action action) noexcept;
 
 /// One thing that is or was watched, with its records. It is in one of four places: waiting for a

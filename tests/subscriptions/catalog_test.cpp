@@ -146,6 +146,11 @@ TEST(CatalogTest, AsksForLessThanTheLongestLife) {
     EXPECT_EQ(asked("drive"), 42'295min);
     EXPECT_EQ(asked("shift"), 355min);
     EXPECT_EQ(ask_life(nullptr), 1'435min);
+    EXPECT_EQ(ask_life(nullptr, true), 1'435min);
+    EXPECT_EQ(ask_life(kind_named("message"), true), 1'435min);
+    EXPECT_EQ(ask_life(kind_named("presence"), true), 55min);
+    EXPECT_EQ(ask_life(kind_named("online-meeting"), true), 4'315min);
+    EXPECT_EQ(ask_life(kind_named("drive"), true), 42'295min) << "which Graph refuses anyway";
 }
 
 TEST(CatalogTest, EveryRowIsWhole) {

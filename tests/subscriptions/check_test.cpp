@@ -247,6 +247,89 @@ TEST(CheckTest, AdoptionIsOfOneSubscription) {
     EXPECT_THAT(problems_of(what), ElementsAre("client_state_file"));
 }
 
+WantedSubscription rich(const std::string& resource) {
+    auto w = wanted("a", resource);
+    w.resource_data = true;
+    return w;
+}
+
+TEST(CheckTest, ResourceDataIsRefusedForKindsWithoutARichForm) {
+    for (const char* resource :
+         {"drives/x/root", "sites/x/lists/y", "users", "groups", "security/alerts/1",
+          "communications/callRecords", "solutions/virtualEvents/webinars/x",
+          "teams/x/schedule/shifts"}) {
+        EXPECT_THAT(problems_of(rich(resource)), ElementsAre("resource_data")) << resource;
+    }
+    EXPECT_THAT(text_of(rich("drives/x/root")), HasSubstr("a drive"));
+    EXPECT_THAT(problems_of(rich("me/todo/lists/x/tasks"), user()), ElementsAre("resource_data"));
+    for (const char* resource :
+         {"teams/getAllMessages", "chats", "teams/x/channels", "teams", "chats/x/members",
+          "copilot/interactionHistory/getAllEnterpriseInteractions"}) {
+        EXPECT_THAT(problems_of(rich(resource)), IsEmpty()) << resource;
+    }
+    auto recordings = rich("communications/onlineMeetings/getAllRecordings");
+    recordings.changes = {"created"};
+    EXPECT_THAT(problems_of(recordings), IsEmpty());
+}
+
+TEST(CheckTest, ResourceDataOfAnUnknownKindIsTheOperatorsBusiness) {
+    EXPECT_THAT(problems_of(rich("brandNew/things")), IsEmpty());
+    auto named = rich("brandNew/things");
+    named.kind = "thing";
+    named.life = 9'000min;
+    EXPECT_THAT(problems_of(named), IsEmpty());
+}
+
+TEST(CheckTest, ResourceDataIsRefusedForWhatIsPolled) {
+    auto what = polled("users/x/messages?$select=subject");
+    EXPECT_THAT(problems_of(what), IsEmpty());
+    what.resource_data = true;
+    EXPECT_THAT(problems_of(what), ElementsAre("resource_data"));
+}
+
+TEST(CheckTest, ResourceDataOfOutlookNeedsASelect) {
+    for (const char* resource :
+         {"users/x/messages", "users/x/events", "users/x/contacts",
+          "users/x/messages?$filter=isRead eq false", "users/x/messages?$select="}) {
+        EXPECT_THAT(problems_of(rich(resource)), ElementsAre("resource")) << resource;
+        EXPECT_THAT(text_of(rich(resource)), HasSubstr("?$select=")) << resource;
+    }
+    for (const char* resource :
+         {"users/x/messages?$select=subject", "Users('x')/Events?$Select=subject,start",
+          "users/x/contacts?$filter=x eq 'y'&$select=displayName"}) {
+        EXPECT_THAT(problems_of(rich(resource)), IsEmpty()) << resource;
+    }
+    auto everyones = each("users", "users/{id}/messages?$select=subject");
+    everyones.resource_data = true;
+    EXPECT_THAT(problems_of(everyones), IsEmpty());
+    everyones.resource = "users/{id}/messages";
+    EXPECT_THAT(problems_of(everyones), ElementsAre("resource"));
+}
+
+TEST(CheckTest, ResourceDataLivesShorter) {
+    auto what = rich("users/x/messages?$select=subject");
+    what.life = 1'440min;
+    EXPECT_THAT(problems_of(what), IsEmpty());
+    what.life = 1'441min;
+    EXPECT_THAT(problems_of(what), ElementsAre("life"));
+    EXPECT_THAT(text_of(what), HasSubstr("with resource data live 1440 minutes"));
+    what.resource_data = false;
+    EXPECT_THAT(problems_of(what), IsEmpty());
+    what.life.reset();
+    EXPECT_EQ(life_of(what), 10'065min);
+    what.resource_data = true;
+    EXPECT_EQ(life_of(what), 1'435min);
+}
+
+TEST(CheckTest, PresenceIsToldOnlyWithResourceData) {
+    auto what = wanted("a", "communications/presences/x");
+    EXPECT_THAT(problems_of(what, user()), ElementsAre("resource"));
+    EXPECT_THAT(text_of(what, user()), HasSubstr("`resource_data: true`"));
+    what.resource_data = true;
+    EXPECT_THAT(problems_of(what, user()), IsEmpty());
+    EXPECT_EQ(life_of(what), 55min);
+}
+
 TEST(CheckTest, PrintersAreToldOnlyWithQueryOptions) {
     auto what = wanted("a", "print/printers/x/jobs");
     EXPECT_THAT(problems_of(what), ElementsAre("resource"));

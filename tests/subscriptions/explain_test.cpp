@@ -65,6 +65,33 @@ std::vector<Case> cases() {
         {"handshake", handshake(failed)},
         {"tls-version-property",
          refused(400, "ValidationError", "Invalid property value for LatestSupportedTlsVersion")},
+        {"resource-data-select",
+         refused(
+             400, "ExtensionError",
+             "Operation: Create; Exception: [Status Code: BadRequest; Reason: select clause should "
+             "be present in query string to support rich notifications]"
+         )},
+        {"resource-data-unsupported",
+         refused(
+             400, "ExtensionError",
+             "Operation: Create; Exception: [Status Code: BadRequest; Reason: File Services "
+             "workload is not enabled for rich notifications.]"
+         )},
+        {"resource-data-property",
+         refused(400, "InvalidRequest", "includeResourceData is not supported for this resource.")},
+        {"resource-query",
+         refused(
+             400, "ExtensionError",
+             "Operation: Create; Exception: [Status Code: BadRequest; Reason: $top, $skip, "
+             "$orderby, $select=body,uniqueBody and $expand other than "
+             "singleValueExtendedProperties,multiValueExtendedProperties are not supported in "
+             "subscription resource Url.]"
+         )},
+        {"certificate-property",
+         refused(
+             400, "InvalidRequest",
+             "encryptionCertificateId must not be longer than 128 characters."
+         )},
         {"certificate-unreadable",
          refused(
              400, "InvalidRequest",

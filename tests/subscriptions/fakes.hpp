@@ -222,6 +222,8 @@ class FakeGraph final : public Graph {
         made.notification_url = request.notification_url;
         made.lifecycle_url = request.lifecycle_url;
         made.expires_at = std::min(request.expires_at, clock_.system_now() + longest);
+        if (request.certificate != nullptr) made.certificate_id = request.certificate->id;
+        made.include_resource_data = request.certificate != nullptr;
         subscriptions_[made.id] = made;
         states_[made.id] = std::string(request.client_state.reveal());
         made.client_state = request.client_state;
@@ -256,7 +258,14 @@ class FakeGraph final : public Graph {
     GraphResult<GraphSubscription> get(Api, const std::string& id, std::stop_token) override {
         if (auto error = begin("get " + id)) return *error;
         const std::lock_guard lock(mutex_);
-        return find(id);
+        auto found = find(id);
+        if (!found) return found;
+        if (!shows_keys) found->certificate_id.clear();
+        if (stale_gets > 0) {
+            --stale_gets;
+            found->certificate_id = "stale";
+        }
+        return found;
     }
     GraphResult<GraphSubscription> renew(
         Api, const std::string& id, SystemTime expires_at, std::stop_token
@@ -272,16 +281,30 @@ class FakeGraph final : public Graph {
     }
     GraphResult<GraphSubscription> redirect(
         Api, const std::string& id, SystemTime expires_at, const std::string& notification_url,
-        std::stop_token
+        const CertificatePtr& certificate, std::stop_token
     ) override {
         if (auto error = begin("redirect " + id)) return *error;
         const std::lock_guard lock(mutex_);
         auto found = find(id);
         if (!found) return found;
+        if (certificate != nullptr && takes_keys) found->certificate_id = certificate->id;
         found->expires_at = std::min(expires_at, clock_.system_now() + longest);
         found->notification_url = notification_url;
         subscriptions_[found->id] = *found;
         if (echo_on_renew) found->client_state = Secret(states_[found->id]);
+        return found;
+    }
+    GraphResult<GraphSubscription> move_key(
+        Api, const std::string& id, SystemTime expires_at, const CertificatePtr& certificate,
+        std::stop_token
+    ) override {
+        if (auto error = begin("move-key " + id + " " + certificate->id)) return *error;
+        const std::lock_guard lock(mutex_);
+        auto found = find(id);
+        if (!found) return found;
+        found->expires_at = std::min(expires_at, clock_.system_now() + longest);
+        if (takes_keys) found->certificate_id = certificate->id;
+        subscriptions_[found->id] = *found;
         return found;
     }
     GraphResult<std::monostate> reauthorize(Api, const std::string& id, std::stop_token) override {
@@ -325,6 +348,10 @@ class FakeGraph final : public Graph {
         }
         return some;
     }
+    [[nodiscard]] std::string certificate_of(const std::string& id) const {
+        const std::lock_guard lock(mutex_);
+        return subscriptions_.at(id).certificate_id;
+    }
     [[nodiscard]] std::string state_of(const std::string& id) const {
         const std::lock_guard lock(mutex_);
         return states_.at(id);
@@ -344,6 +371,9 @@ class FakeGraph final : public Graph {
     std::function<void(const CreateRequest&, const std::stop_token&)> before_create;
     int lose_create_replies = 0;
     bool echo_on_renew = true;
+    bool takes_keys = true;  ///< A PATCH changes the certificate.
+    bool shows_keys = true;  ///< A GET tells its id.
+    int stale_gets = 0;      ///< So many GETs tell another one.
     std::size_t page_size = 1'000'000;
     std::chrono::minutes longest{1'000'000};
 
@@ -384,7 +414,8 @@ class Bench {
   public:
     Bench(
         Graph& graph, SubscriptionTable& table, FakeClock& clock, Metrics& metrics, Quota& quota,
-        RandomHex random, const SubscriptionsOptions& options, std::size_t threads = 1
+        RandomHex random, const SubscriptionsOptions& options, std::size_t threads = 1,
+        std::function<std::optional<EncryptionCertificate>()> certificate = {}
     )
         : clock_(clock),
           pool_(threads),
@@ -414,7 +445,8 @@ class Bench {
                    if (refusing_) return fail(Errc::Busy, "not now");
                    wants_.push_back(key.name + key.element + " " + std::string(reason));
                    return std::monostate{};
-               }}
+               },
+               .certificate = std::move(certificate)}
           ) {}
     ~Bench() { pool_.stop(); }
 

@@ -206,7 +206,8 @@ TEST_F(GraphClientTest, OnePageOfAListIsReadFromItsLink) {
 
 TEST_F(GraphClientTest, ARedirectedSubscriptionGetsItsUrlWithItsExpiry) {
     say({.body = subscription_json("sub-1")});
-    ASSERT_TRUE(client_.redirect(Api::V1, "sub-1", kNow + 1h, "https://h.example/new", {}));
+    ASSERT_TRUE(client_.redirect(Api::V1, "sub-1", kNow + 1h, "https://h.example/new", nullptr, {})
+    );
     const auto sent = graph_.requests().at(0);
     EXPECT_EQ(sent.method, "PATCH");
     const auto body = boost::json::parse(sent.body);
