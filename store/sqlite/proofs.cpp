@@ -1,6 +1,6 @@
 #include "store/sqlite/proofs.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -59,6 +59,8 @@ std::int64_t Proofs::number_of(const TokensPtr& tokens, std::int64_t page) {
         last_use_ = &found->second;
     }
     Use& use = *last_use_;
+    // A round fills a page of each lane at a time.
+    if (use.fresh != nullptr) use.first_page = std::min(use.first_page, page);
     if (page >= use.known.last_page + kPagesAhead) {
         use.known.last_page = page;
         use.further = true;

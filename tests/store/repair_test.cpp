@@ -134,7 +134,7 @@ TEST_F(Repairing, WhatIsUnderWayWhileOneOfItsKeyIsReplayedStaysBeforeWhatComesAf
     EXPECT_THAT(call.lease("h"), IsEmpty());
     reopen();
     for (const std::string text : {"1", "2", "3"}) {
-        const auto leased = call.lease("h");
+        const auto leased = call.lease("h", 1);
         ASSERT_THAT(leased, SizeIs(1));
         EXPECT_EQ(leased[0].body, item("a", text).body);
         EXPECT_EQ(call.settle("h", leased[0]), 0u);
