@@ -31,10 +31,6 @@ std::unique_ptr<HttpClient> real_client(const Authority& authority) {
     return make_http_client(std::move(options));
 }
 
-std::string shelf_name(const FetchOrder& order) {
-    return "key_set " + order.login + (order.version == Version::V1 ? " v1" : " v2");
-}
-
 /// Nobody fetched it later than now, though our clock may have said so.
 KeySet not_from_the_future(KeySet set, SystemTime now) {
     set.fetched_at = std::min(set.fetched_at, now);
@@ -61,6 +57,10 @@ struct Entry {
 };
 
 }  // namespace
+
+std::string shelf_name(std::string_view login, Version version) {
+    return "key_set " + std::string(login) + (version == Version::V1 ? " v1" : " v2");
+}
 
 struct KeySetKeeper::Impl {
     Impl(Parts given)
@@ -164,7 +164,7 @@ void KeySetKeeper::Impl::read_shelf() {
     }
     for (const auto& entry : unread) {
         // The login and version of an entry never change.
-        const auto text = shelf.read(shelf_name(entry->order));
+        const auto text = shelf.read(shelf_name(entry->order.login, entry->order.version));
         if (!text) {
             log().warn("key set of {} not read: {}", entry->order.login, to_string(text.error()));
             continue;
@@ -212,6 +212,8 @@ void KeySetKeeper::Impl::fetch(const std::shared_ptr<Entry>& entry, const FetchO
     std::string text;
     {
         const std::lock_guard lock(mutex);
+        // Who holds a snapshot may keep what was concluded from it as long as nothing changed.
+        const bool changed = good || (fetched.clock_ahead && *fetched.clock_ahead != clock_ahead);
         if (fetched.clock_ahead) {
             const bool before = doubtful(std::exchange(clock_ahead, *fetched.clock_ahead));
             if (doubtful(clock_ahead) && !before) {
@@ -231,18 +233,18 @@ void KeySetKeeper::Impl::fetch(const std::shared_ptr<Entry>& entry, const FetchO
         } else {
             entry->schedule.failed(now);
         }
-        publish();
+        if (changed) publish();
     }
     if (good) {
         log().debug("key set of {} fetched", order.login);
-        if (const auto kept = shelf.write(shelf_name(order), text); !kept)
+        if (const auto kept = shelf.write(shelf_name(order.login, order.version), text); !kept)
             log().warn("key set of {} not kept: {}", order.login, to_string(kept.error()));
     } else {
         log().warn("key set of {} not fetched: {}", order.login, for_log(fetched.detail, 400));
     }
 }
 
-KeySetKeeper::KeySetKeeper(std::vector<Authority> authorities, Parts parts)
+KeySetKeeper::KeySetKeeper(const std::vector<Authority>& authorities, Parts parts)
     : impl_(std::make_unique<Impl>(std::move(parts))) {
     const std::lock_guard lock(impl_->mutex);
     impl_->configure(authorities);
@@ -276,7 +278,7 @@ void KeySetKeeper::stop() {
     if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void KeySetKeeper::set_authorities(std::vector<Authority> authorities) {
+void KeySetKeeper::set_authorities(const std::vector<Authority>& authorities) {
     const std::lock_guard lock(impl_->mutex);
     impl_->configure(authorities);
 }

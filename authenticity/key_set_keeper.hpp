@@ -33,6 +33,9 @@ class KeySetShelf {
     virtual Result<void> write(const std::string& name, const std::string& text) = 0;
 };
 
+/// The name of one there: for who reads the shelf without a keeper.
+[[nodiscard]] std::string shelf_name(std::string_view login, Version version);
+
 /// Keeps the key sets (v1 and v2) of all authorities: from the shelf at the start, then fetched at
 /// once, daily, and when an unknown `kid` was seen (at most once in five minutes for an authority,
 /// however many). What a fetch fails to bring is kept, and asked for again after 30 s, doubling to
@@ -50,7 +53,7 @@ class KeySetKeeper {
         prometheus::Registry& registry;
         MakeClient make_client;  ///< Absent: the real one.
     };
-    KeySetKeeper(std::vector<Authority> authorities, Parts parts);
+    KeySetKeeper(const std::vector<Authority>& authorities, Parts parts);
     ~KeySetKeeper();
 
     /// Reads the shelf (so that what is there proves at once, without a network), then starts the
@@ -58,8 +61,9 @@ class KeySetKeeper {
     void start();
     void stop();
     /// After a reload.
-    void set_authorities(std::vector<Authority> authorities);
+    void set_authorities(const std::vector<Authority>& authorities);
 
+    /// The same one until something in it changes.
     [[nodiscard]] KeySetsPtr sets() const;
     /// A token named a key that is not there. `login`: of the item's tenant, since the token's own
     /// is not proved.

@@ -155,9 +155,11 @@ class KeySetKeeperTest : public testing::Test {
   protected:
     KeySetKeeperTest() { web.serve_authority(kLogin, graph_key()); }
 
-    std::unique_ptr<KeySetKeeper> keeper(std::vector<Authority> authorities = {{kLogin, ""}}) {
+    std::unique_ptr<KeySetKeeper> keeper(
+        const std::vector<Authority>& authorities = {{kLogin, ""}}
+    ) {
         return std::make_unique<KeySetKeeper>(
-            std::move(authorities),
+            authorities,
             KeySetKeeper::Parts{
                 .shelf = shelf,
                 .clock = clock,
@@ -211,6 +213,7 @@ TEST_F(KeySetKeeperTest, FetchesBothSetsAtOnceAndThenDaily) {
 TEST_F(KeySetKeeperTest, ARestartWithoutNetworkProvesAtOnceByWhatIsOnTheShelf) {
     keeper()->step();
     EXPECT_EQ(shelf.texts.size(), 2u);
+    EXPECT_TRUE(shelf.texts.contains(shelf_name(kLogin, Version::V2)));
     web.set_down(true);
     clock.advance(hours(48));
     const auto again = keeper();
@@ -277,6 +280,7 @@ TEST_F(KeySetKeeperTest, AnOutageKeepsWhatIsThereAndIsAskedAgainWithGrowingPatie
     keeper->step();
     web.set_down(true);
     clock.advance(hours(24));
+    const auto snapshot = keeper->sets();
     std::chrono::microseconds before{0};
     for (int i = 0; i < 8; ++i) {
         const auto wait = keeper->step() - clock.system_now();
@@ -286,6 +290,7 @@ TEST_F(KeySetKeeperTest, AnOutageKeepsWhatIsThereAndIsAskedAgainWithGrowingPatie
         clock.advance(minutes(15));
     }
     EXPECT_GE(before, minutes(12));
+    EXPECT_EQ(keeper->sets(), snapshot);
     ASSERT_EQ(keeper->sets()->sets.size(), 2u);
     EXPECT_EQ(keeper->sets()->sets[0].fetched_at, kNow);
     EXPECT_EQ(item_reason(array_of({v2_token()}), *keeper->sets()), Reason::None);
