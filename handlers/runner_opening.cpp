@@ -1,6 +1,8 @@
 #include "handlers/opening.hpp"
 #include "handlers/runner.hpp"
 
+#include <utility>
+
 // What is done with rich deliveries before a handler sees them.
 
 namespace graphhook::handlers {
@@ -78,13 +80,11 @@ bool Runner::open(
         // As extended meanwhile, in the order of `taken`.
         const auto tickets = std::exchange(batch->tickets, {});
         for (std::size_t i = 0; i < tickets.size(); ++i) {
-            if (opened[i].is == Opened::Is::False) {
-                settlements.push_back(settle_one(tickets[i], opened[i], now, counts));
-            } else if (batch->told_to_stop) {
-                // Perhaps it was proved or given up only for that: the next time will tell.
+            if (batch->told_to_stop && opened[i].is != Opened::Is::False) {
+                // Nothing begins any more, and what waits may do so only for that.
                 settlements.push_back(give_back(tickets[i], system_now));
                 count(counts, Became::Released);
-            } else if (opened[i].is == Opened::Is::Waits) {
+            } else if (opened[i].is != Opened::Is::Proved) {
                 settlements.push_back(settle_one(tickets[i], opened[i], now, counts));
             } else {
                 batch->tickets.push_back(tickets[i]);
