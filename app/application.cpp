@@ -3,7 +3,10 @@
 #include "app/api.hpp"
 #include "app/arrivals.hpp"
 #include "app/handler_set.hpp"
+#include "app/key_folder.hpp"
 #include "app/lifecycle_lane.hpp"
+#include "app/proving.hpp"
+#include "app/proving_keys.hpp"
 #include "core/log.hpp"
 #include "handlers/dispatcher.hpp"
 #include "receiver/admin_server.hpp"
@@ -19,8 +22,10 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include "authenticity/decryption_pool.hpp"
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 namespace graphhook::app {
 namespace {
@@ -58,6 +63,7 @@ struct Application::Impl {
         : config(std::move(given)),
           clock(around.clock),
           started_at(clock.system_now()),
+          decryption_threads(config.keys.threads),
           on_store_failed(std::move(around.on_store_failed)) {
         prometheus::BuildGauge()
             .Name("graphhook_build_info")
@@ -70,6 +76,7 @@ struct Application::Impl {
     Config config;
     Clock& clock;
     const SystemTime started_at;
+    const std::uint32_t decryption_threads;
     std::function<void(const Error&)> on_store_failed;
 
     prometheus::Registry registry;
@@ -80,6 +87,11 @@ struct Application::Impl {
     receiver::Health health;
 
     std::unique_ptr<store::Store> store;
+    std::unique_ptr<KeyFolder> key_folder;
+    std::unique_ptr<ProvingKeys> proving_keys;
+    std::once_flag decryption_made;
+    std::unique_ptr<authenticity::DecryptionPool> decryption;
+    std::unique_ptr<Prover> prover;
     std::unique_ptr<subscriptions::StoreSubscriptionTable> table;
     std::unique_ptr<subscriptions::StoreSyncTable> sync;
     std::unique_ptr<subscriptions::SubscriptionManager> subscriptions;
@@ -95,6 +107,36 @@ struct Application::Impl {
     void refresh() {
         receiver_metrics.refresh(clock.steady_now());
         subscriptions->refresh_metrics();
+    }
+
+    /// Its threads begin with the first resource that somebody wants.
+    authenticity::DecryptionPool& decryption_pool() {
+        std::call_once(decryption_made, [this] {
+            decryption = std::make_unique<authenticity::DecryptionPool>(decryption_threads);
+        });
+        return *decryption;
+    }
+
+    std::unique_ptr<Prover> make_prover() {
+        return std::make_unique<Prover>(
+            proven_tenants(config.subscriptions),
+            Prover::Parts{
+                .clock = clock,
+                .sets = [this] { return proving_keys->sets(); },
+                .keys_wanted = [this](const std::string& login) { proving_keys->wanted(login); },
+                .keyring = [this] { return key_folder->keyring(); },
+                .decrypt = [this](
+                               std::vector<Prover::Job> jobs, const std::stop_token& stop
+                           ) { return decryption_pool().decrypt(std::move(jobs), stop); },
+                .keep_verdict =
+                    [this](std::int64_t proof, std::string verdict) {
+                        // One that is not kept is found again.
+                        store->put_verdict(
+                            proof, std::move(verdict), {nullptr, [](Result<std::monostate>) {}}
+                        );
+                    },
+            }
+        );
     }
 
     std::atomic<bool> at_once{false};
@@ -126,6 +168,23 @@ Result<void> Application::start() {
     }
     s.store = std::move(store).value();
 
+    // What rich notifications are proved and opened with: the keys that are there, and the key sets
+    // that were kept. Nobody waits for the network.
+    s.key_folder = std::make_unique<KeyFolder>(
+        config.keys, KeyFolder::Parts{
+                         .store = *s.store,
+                         .clock = s.clock,
+                         .registry = s.registry,
+                         .in_use = [&s] { return s.subscriptions->certificates(); },
+                         .on_change = [&s] { s.subscriptions->nudge(); },
+                     }
+    );
+    s.key_folder->read();
+    s.proving_keys =
+        std::make_unique<ProvingKeys>(config.subscriptions, *s.store, s.clock, s.registry);
+    s.proving_keys->start();
+    s.prover = s.make_prover();
+
     // Who keeps Graph willing to call us. It only looks, until everybody else is in place.
     s.table = std::make_unique<subscriptions::StoreSubscriptionTable>(*s.store);
     s.sync = std::make_unique<subscriptions::StoreSyncTable>(*s.store, s.clock);
@@ -136,12 +195,18 @@ Result<void> Application::start() {
             .sync = *s.sync,
             .clock = s.clock,
             .metrics = s.subscription_metrics,
+            .certificate = [&s] { return s.key_folder->certificate(); },
         }
     );
+    s.key_folder->start();
 
     // Who brings what is stored to the handlers; what the last process left begins here and now.
     s.source = std::make_unique<handlers::StoreSource>(*s.store);
-    s.dispatcher = std::make_unique<handlers::Dispatcher>(*s.source, s.clock, s.handler_metrics);
+    handlers::DispatcherOptions dispatching;
+    dispatching.opener = s.prover.get();
+    s.dispatcher = std::make_unique<handlers::Dispatcher>(
+        *s.source, s.clock, s.handler_metrics, std::move(dispatching)
+    );
     // Lifecycle notifications and signals have a lane of their own, which ends in the
     // subscriptions.
     auto added = s.dispatcher->add(
@@ -169,6 +234,7 @@ Result<void> Application::start() {
         .clock = s.clock,
         .state = [&s] { return state_text(s.health.state()); },
         .started_at = s.started_at,
+        .keys = s.key_folder.get(),
     });
     s.admin = std::make_unique<receiver::AdminServer>(
         config.admin, s.clock, s.registry, s.health, *s.api, [&s] { s.refresh(); }
@@ -202,6 +268,8 @@ Result<void> Application::reload(Config config) {
     if (!prepared) return prepared.error();
     if (const auto reloaded = s.receiver->reload(config.receiver); !reloaded)
         return reloaded.error();
+    s.prover->set_tenants(proven_tenants(config.subscriptions));
+    s.proving_keys->take(config.subscriptions);
     for (const auto& name : changes.to_detach) {
         if (const auto removed = s.dispatcher->remove(name, kReloadGrace); !removed)
             log().error("handler={} not detached error={}", name, to_string(removed.error()));
@@ -229,6 +297,9 @@ void Application::stop() {
     }
     // Handlers finish, or give back what they have.
     if (s.dispatcher) s.dispatcher->stop(s.at_once ? std::chrono::seconds(0) : kStopGrace);
+    // Nothing is proved or opened any more.
+    if (s.key_folder) s.key_folder->stop();
+    if (s.proving_keys) s.proving_keys->stop();
     // Nothing at Graph is undone: its notifications wait for the next start.
     if (s.subscriptions) s.subscriptions->stop();
     // What everybody leans on, the store, closes with the last of them: members go in reverse.
