@@ -278,21 +278,29 @@ std::variant<Secret, Reason> decrypt(const EncryptedContent& content, const Encr
     const auto data = from_base64(content.data);
     const auto wrapped = from_base64(content.data_key);
     const auto signature = from_base64(content.data_signature);
-    if (!data || !wrapped || !signature || data->size() > kLongestItem)
-        return Reason::ContentMalformed;
+    if (!data || !wrapped || !signature) return Reason::ContentMalformed;
+    return decrypt_bytes(*data, *wrapped, *signature, key);
+}
+
+std::variant<Secret, Reason> decrypt_bytes(
+    std::string_view data, std::string_view wrapped, std::string_view signature,
+    const EncryptionKey& key
+) {
+    if (!key.key) return Reason::NoPrivateKey;
+    if (data.size() > kLongestItem) return Reason::ContentMalformed;
     // A data key that does not come out is replaced by a random one, and the signature looked at
     // all the same. Whoever could tell "the RSA padding was wrong" from "the signature was wrong"
     // by time or by answer could have us decrypt other data keys bit by bit (Manger's attack on
     // OAEP). The answer went out long ago and is always the same; this makes the time so, too, and
     // the reasons only differ for the operator.
     DataKey data_key;
-    const bool unwrapped = unwrap(key, *wrapped, data_key);
-    const bool genuine = is_signed(data_key, *data, *signature);
+    const bool unwrapped = unwrap(key, wrapped, data_key);
+    const bool genuine = is_signed(data_key, data, signature);
     if (!unwrapped) return Reason::DataKey;
     if (!genuine) return Reason::DataSignature;
     std::string plain;
     const WipeText wipe{plain};
-    if (!decipher(data_key, *data, plain)) return Reason::DataCiphertext;
+    if (!decipher(data_key, data, plain)) return Reason::DataCiphertext;
     if (!is_json_object(plain)) return Reason::DataJson;
     return std::variant<Secret, Reason>(std::in_place_type<Secret>, std::move(plain));
 }

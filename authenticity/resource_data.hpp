@@ -32,5 +32,10 @@ struct EncryptedContent {
 [[nodiscard]] std::variant<Secret, Reason> decrypt(
     const EncryptedContent& content, const EncryptionKey& key
 );
+/// The same from the bytes that the base64 stands for.
+[[nodiscard]] std::variant<Secret, Reason> decrypt_bytes(
+    std::string_view data, std::string_view wrapped, std::string_view signature,
+    const EncryptionKey& key
+);
 
 }  // namespace graphhook::authenticity
