@@ -47,7 +47,7 @@ class DataChangesTest : public test::DataTest {
     Ledger ledger_{1'000};
     Stats stats_;
     Outbox outbox_{
-        {}, faults_, {[](const Item&, Settlement, int) {}, [](const std::string&) {}, {}}, 1
+        {}, faults_, {[](const Item&, Settlement, int) {}, [](const std::string&) {}, {}, {}}, 1
     };
     ChangeMaker maker_{registry_, world_, outbox_, ledger_, faults_, stats_, clock_};
 };
