@@ -113,6 +113,7 @@ json::object to_json(const subscriptions::SubscriptionStatus& status) {
         {"kind", status.kind},
         {"resource", status.resource},
         {"changes", status.changes},
+        {"certificate_id", status.certificate_id},
         {"graph_id", status.graph_id},
         {"created_at", time_or_null(status.created_at)},
         {"expires_at", time_or_null(status.expires_at)},

@@ -213,9 +213,17 @@ void KeyFolder::settle() {
     const auto in_use = parts_.in_use();
     note_uses(in_use, now);
     auto all = rows(in_use, now);
+    const bool any_spent =
+        std::ranges::any_of(all, [](const KeyRow& row) { return row.state == KeyState::Spent; });
+    // Who is in use may not be known yet, shortly after the start; the store knows.
+    const auto stored = any_spent ? stored_uses() : std::nullopt;
     bool retired = false;
     for (const auto& row : all) {
-        if (row.state != KeyState::Spent) continue;
+        if (row.state != KeyState::Spent || !stored) continue;
+        if (stored->contains(row.id) || stored->contains(std::string(kUnnamedCertificate))) {
+            uses_[row.id].last = now;
+            continue;
+        }
         const auto ring = keyring();
         const auto key = ring->find(row.id, row.thumbprint);
         if (key == nullptr) continue;
@@ -281,6 +289,16 @@ std::vector<KeyRow> KeyFolder::rows(
     // With a single key there is nothing to decide.
     const auto oldest = ring->keys().size() > 1 ? oldest_notification() : std::nullopt;
     return key_rows(*ring, in_use, last_used, oldest, options_.retire_after, now);
+}
+
+/// Nothing: it can not be asked now.
+std::optional<std::map<std::string, std::size_t>> KeyFolder::stored_uses() {
+    using Records = std::vector<store::SubscriptionRecord>;
+    const auto records = wait_for<Records>([&](Completion<Records> done) {
+        parts_.store.subscriptions(std::move(done));
+    });
+    if (!records) return std::nullopt;
+    return certificates_in_use(*records);
 }
 
 std::optional<SystemTime> KeyFolder::oldest_notification() {

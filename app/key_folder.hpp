@@ -89,6 +89,7 @@ class KeyFolder {
     [[nodiscard]] std::vector<KeyRow> rows(
         const std::map<std::string, std::size_t>& in_use, SystemTime now
     );
+    [[nodiscard]] std::optional<std::map<std::string, std::size_t>> stored_uses();
     [[nodiscard]] std::optional<SystemTime> oldest_notification();
     void run(const std::stop_token& stop);
 

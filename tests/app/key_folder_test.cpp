@@ -183,6 +183,30 @@ TEST_F(KeyFolderTest, WhileACertificateIsNotNamedItMayBeAnyOfThem) {
     EXPECT_THAT(lines(), ElementsAre("new current", "old retired"));
 }
 
+TEST_F(KeyFolderTest, WhatTheStoreKnowsToBeInUseIsNotRetiredBeforeAnybodyElseKnows) {
+    make("old");
+    folder->tick();
+    clock.now += 1h;
+    make("new");
+    folder->tick();
+    store::SubscriptionRecord record;
+    record.state = store::SubscriptionState::Active;
+    record.name = "inbox";
+    record.tenant = "contoso";
+    record.certificate_id = "old";
+    record.graph_id = "g";
+    const auto put = wait_for<std::int64_t>([&](Completion<std::int64_t> done) {
+        store->put_subscription(record, std::move(done));
+    });
+    ASSERT_TRUE(put);
+    // As after a long stop: nobody has told yet who uses what.
+    clock.now += 24h * 8;
+    open();
+    folder->tick();
+    EXPECT_NE(folder->keyring()->find("old", ""), nullptr);
+    EXPECT_TRUE(std::filesystem::exists(options.folder + "/old.pem"));
+}
+
 TEST_F(KeyFolderTest, ARestartForgetsNoUse) {
     make("old");
     folder->tick();
