@@ -173,6 +173,11 @@ Result<std::shared_ptr<ChangeJob>> ChangeMaker::start(ChangeRequest request) {
             fmt::format("no live subscription watches for \"{}\" there", to_string(request.type))
         );
     }
+    if (request.forges() &&
+        std::none_of(registry_.all().begin(), registry_.all().end(), [](const auto& entry) {
+            return entry.second->rich;
+        }))
+        return fail(Errc::BadInput, "nobody gets resource data: there is nothing to forge");
     auto job = std::make_shared<ChangeJob>();
     job->id = ++last_job_;
     job->request = std::move(request);

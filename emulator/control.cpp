@@ -315,7 +315,8 @@ Response Control::set_clock(const boost::json::object& body) {
     const auto seconds = value == nullptr ? 0 : value->to_number<std::int64_t>(error);
     if (value == nullptr || error || seconds > kMost || seconds < -kMost)
         return refuse(400, "badInput", "offsetSeconds must be a whole number");
-    it_.identity.validation_tokens().set_offset(std::chrono::seconds(seconds));
+    clock_offset_ = std::chrono::seconds(seconds);
+    it_.identity.validation_tokens().set_offset(clock_offset_);
     return ok({{"offsetSeconds", seconds}});
 }
 
@@ -325,6 +326,7 @@ Response Control::reset(const boost::json::object& body) {
     it_.ledger.clear();
     it_.faults.clear();
     it_.identity.reset(flag(body, "keepSubscriptions"));
+    clock_offset_ = std::chrono::seconds(0);
     it_.quotas.clear();
     it_.stats = Stats{};
     if (!flag(body, "keepSubscriptions")) it_.registry.clear();

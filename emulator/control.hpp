@@ -11,6 +11,7 @@
 #include "emulator/registry.hpp"
 #include "emulator/stats.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -41,6 +42,8 @@ class Control {
         return path == "/" || path.starts_with("/emulator/");
     }
     [[nodiscard]] Response handle(const Request& request);
+    /// How far the clock is off on purpose: that of validation tokens, and of the header Date.
+    [[nodiscard]] std::chrono::seconds clock_offset() const noexcept { return clock_offset_; }
 
   private:
     [[nodiscard]] Response status() const;
@@ -58,6 +61,7 @@ class Control {
     [[nodiscard]] Response reset(const boost::json::object& body);
 
     Controlled it_;
+    std::chrono::seconds clock_offset_{0};
 };
 
 }  // namespace graphhook::emulator

@@ -219,6 +219,14 @@ struct Emulator::Impl {
           signals(io) {}
 
     asio::awaitable<Response> handle(Request request) {
+        auto response = co_await answer(std::move(request));
+        // Who sends notifications and who tells the time are one.
+        const auto offset = control.clock_offset();
+        if (offset.count() != 0)
+            response.headers.emplace_back("Date", http_date(clock.system_now() + offset));
+        co_return response;
+    }
+    asio::awaitable<Response> answer(Request request) {
         const std::string path(request.path());
         if (auto out = outage(path)) co_return std::move(*out);
         if (GraphApi::serves(path)) co_return co_await api.handle(std::move(request));

@@ -35,21 +35,6 @@ constexpr std::size_t kLingerBytes = 16u << 20;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 /// RFC 9110 5.6.7.
-std::string http_date(SystemTime now) {
-    constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const std::time_t time =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    std::tm date{};
-    ::gmtime_r(&time, &date);
-    return fmt::format(
-        "{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(date.tm_wday)],
-        date.tm_mday, kMonths[static_cast<std::size_t>(date.tm_mon)], date.tm_year + 1900,
-        date.tm_hour, date.tm_min, date.tm_sec
-    );
-}
-
 bool fit_for_link(beast::string_view host) {
     return !host.empty() && host.size() <= 255 &&
            std::all_of(host.begin(), host.end(), [](unsigned char c) {
@@ -95,7 +80,13 @@ http::response<http::string_body> write(Response&& response, bool keep_alive, Sy
     message.result(static_cast<unsigned>(response.status));
     message.set(http::field::date, http_date(now));
     if (!response.type.empty()) message.set(http::field::content_type, response.type);
-    for (const auto& [name, value] : response.headers) message.insert(name, value);
+    for (const auto& [name, value] : response.headers) {
+        if (name == "Date") {
+            message.set(name, value);
+        } else {
+            message.insert(name, value);
+        }
+    }
     message.keep_alive(keep_alive);
     message.body() = std::move(response.body);
     if (response.status != 204) message.prepare_payload();
@@ -104,6 +95,21 @@ http::response<http::string_body> write(Response&& response, bool keep_alive, Sy
 }
 
 }  // namespace
+
+std::string http_date(SystemTime now) {
+    constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const std::time_t time =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    std::tm date{};
+    ::gmtime_r(&time, &date);
+    return fmt::format(
+        "{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(date.tm_wday)],
+        date.tm_mday, kMonths[static_cast<std::size_t>(date.tm_mon)], date.tm_year + 1900,
+        date.tm_hour, date.tm_min, date.tm_sec
+    );
+}
 
 Server::Server(
     asio::io_context& io, asio::ssl::context* tls, Options options, Handler handler, Clock& clock

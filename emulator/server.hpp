@@ -18,6 +18,9 @@
 
 namespace graphhook::emulator {
 
+/// "Sat, 21 Nov 2026 08:00:00 GMT".
+std::string http_date(SystemTime time);
+
 /// The HTTP(S) listener. One thread; must outlive the io_context's last run.
 class Server {
   public:

@@ -62,8 +62,9 @@ void add_rich_commands(
                 action = [&flags, name] { return keys(flags.target, name, flags.output); };
             });
     }
-    auto* clock =
-        add_client(app, "token-clock", "Make validation tokens as by a clock that is off");
+    auto* clock = add_client(
+        app, "token-clock", "Validation tokens and the header Date are as by a clock that is off"
+    );
     clock->add_option("--offset", flags.rich.offset, "Seconds; negative: it is behind")->required();
     clock->callback([&flags, &action] {
         action = [&flags] { return token_clock(flags.target, flags.rich.offset, flags.output); };

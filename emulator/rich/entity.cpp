@@ -23,6 +23,12 @@ struct Source {
     std::string at;
 };
 
+/// "chats('x')/messages('1')" is in "chats('x')/messages", "Users/a/Messages/1" in
+/// "Users/a/Messages".
+std::string_view collection_of(std::string_view resource) {
+    return resource.substr(0, resource.ends_with(')') ? resource.rfind('(') : resource.rfind('/'));
+}
+
 /// Adds what is not there yet.
 void add(json::object& out, json::object members) {
     for (auto& member : members) {
@@ -246,8 +252,7 @@ std::string entity_text(
     const Source source{subscription, change, identity.object_id, to_text(change.at)};
     json::object out;
     out["@odata.context"] = fmt::format(
-        "https://graph.microsoft.com/v1.0/$metadata#{}/$entity",
-        identity.resource.substr(0, identity.resource.rfind('/'))
+        "https://graph.microsoft.com/v1.0/$metadata#{}/$entity", collection_of(identity.resource)
     );
     const auto kind = resource.kind->name;
     if (change.type == ChangeType::Deleted && kind != "chatMessage") {

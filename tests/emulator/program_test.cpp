@@ -111,7 +111,8 @@ TEST(ProgramTest, WrongUsageExitsWith2) {
     for (const auto* arguments :
          {"", "dance", "change", "change --kind message --rate fast", "serve --port 99999",
           "fault set rain", "lifecycle --event missed", "serve --first-timeout soon",
-          "serve --insecure-http --listen 0.0.0.0", "fault set forget", "status --output xml"}) {
+          "serve --insecure-http --listen 0.0.0.0", "fault set forget", "status --output xml",
+          "keys", "keys eat", "token-clock", "serve --token-version 3"}) {
         EXPECT_EQ(run(arguments).code, 2) << arguments;
     }
 }
@@ -174,6 +175,26 @@ TEST(ProgramTest, DataIsMadeAndChangedByCommands) {
     EXPECT_EQ(to("populate --tenant contoso --drive-items 5").code, 2) << "which drive?";
     EXPECT_EQ(to("fault set lose --share 0.1 --tenant contoso --count 0").code, 0);
     EXPECT_EQ(to("reset --keep-data").code, 0);
+}
+
+TEST(ProgramTest, SigningKeysAndForgeriesAreSteered) {
+    const Served served({"--token-version", "mixed", "--validation-token-lifetime", "1h"});
+    const auto to = [&](const std::string& arguments) {
+        return run(arguments + " " + served.client_arguments());
+    };
+    const auto rotated = to("keys rotate -o json");
+    EXPECT_EQ(rotated.code, 0) << rotated.output;
+    EXPECT_THAT(rotated.output, HasSubstr(R"("published":true,"signing":true)"));
+    EXPECT_THAT(to("keys list").output, HasSubstr("KEY SETS"));
+    EXPECT_EQ(to("token-clock --offset -60").code, 0);
+    EXPECT_EQ(to("fault set keys --form empty --count 0").code, 0);
+    EXPECT_EQ(to("fault set keys --form sour").code, 1);
+    EXPECT_EQ(to("fault set ignore-certificate").code, 0);
+    EXPECT_EQ(to("changes --plaintext").code, 0);
+    const auto forged = to("change --kind message --forge alg-none");
+    EXPECT_EQ(forged.code, 1);
+    EXPECT_THAT(run("forgeries").output, HasSubstr("swapped-data"));
+    EXPECT_THAT(run("change --help").output, HasSubstr("swapped-data"));
 }
 
 TEST(ProgramTest, KindsAreListedWithoutAnEmulator) {

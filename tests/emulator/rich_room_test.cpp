@@ -1,6 +1,8 @@
 // Resource data over real sockets: what arrives is decrypted and verified by a few lines of ours.
 #include "core/base64.hpp"
 #include "core/digest.hpp"
+#include "emulator/rich/forgery.hpp"
+#include "emulator/server.hpp"
 #include "tests/emulator/receiver.hpp"
 #include "tests/emulator/rich_key.hpp"
 #include "tests/emulator/running_emulator.hpp"
@@ -357,7 +359,14 @@ TEST_F(RichTest, TokensAreMadeByAClockThatIsOff) {
     subscribe("chats/19:a@thread.v2/messages");
     change({{"kind", "chatMessage"}, {"change", "created"}});
     const auto before = token_in(posts(1).at(0)).claims.at("iat").as_int64();
-    emulator_->call("POST", "/emulator/token-clock", {{"offsetSeconds", -100'000}});
+    const auto clock =
+        emulator_->call("POST", "/emulator/token-clock", {{"offsetSeconds", -100'000}});
+    EXPECT_EQ(clock.status(), 200);
+    const auto answer = emulator_->call("GET", "/emulator/keys");
+    const auto date = answer.response.header("date");
+    ASSERT_TRUE(date);
+    EXPECT_NE(date->substr(5, 2), http_date(real_clock().system_now()).substr(5, 2))
+        << "it was another day then";
     change({{"kind", "chatMessage"}, {"change", "created"}});
     const auto after = token_in(posts(2).at(1)).claims.at("iat").as_int64();
     EXPECT_NEAR(static_cast<double>(before - after), 100'000.0, 60.0);
@@ -424,6 +433,35 @@ TEST_F(RichTest, AForgedTokenBesideTheGoodOneLeavesTheItemProved) {
     const auto good = token_in(got[0], 1);
     EXPECT_LT(bad.claims.at("exp").as_int64(), good.claims.at("iat").as_int64());
     EXPECT_TRUE(test::verifies(good, *named(keys, good), "RS256"));
+}
+
+TEST_F(RichTest, EachForgeryArrivesAsJsonThatAReceiverCanRead) {
+    start();
+    subscribe("chats/19:a@thread.v2/messages");
+    const auto count = forgery_kinds().size();
+    change({{"kind", "chatMessage"}, {"change", "created"}, {"count", count}, {"forge", "all"}});
+    ASSERT_TRUE(emulator_->wait_until("richForgedAccepted", count));
+    std::size_t items = 0;
+    for (const auto& one : receiver_->all()) {
+        if (one.target.find("validationToken=") != std::string::npos) continue;
+        items += boost::json::parse(one.body).at("value").as_array().size();
+    }
+    EXPECT_EQ(items, count);
+    std::set<std::string> names;
+    const auto ledger = emulator_->call("GET", "/emulator/changes");
+    for (const auto& one : ledger.json.at("changes").as_array())
+        names.emplace(one.at("items").at(0).at("forgery").as_string());
+    EXPECT_EQ(names.size(), count);
+}
+
+TEST_F(RichTest, NothingIsForgedWhereNobodyGetsResourceData) {
+    start();
+    emulator_->subscribe(
+        RunningEmulator::body("users/a/messages", receiver_->url("/n"), "", "created")
+    );
+    const auto answer = change({{"kind", "message"}, {"change", "created"}, {"forge", "alg-none"}});
+    EXPECT_EQ(answer.status(), 400);
+    EXPECT_THAT(answer.message(), HasSubstr("nothing to forge"));
 }
 
 TEST_F(RichTest, ARequestForAnUnknownForgeryIsRefused) {
