@@ -1,6 +1,6 @@
+#include "core/base64.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "core/base64.hpp"
 #include "subscriptions/graph/graph_reply.hpp"
 
 #include <boost/json/parse.hpp>

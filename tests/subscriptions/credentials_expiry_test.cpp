@@ -1,5 +1,5 @@
-#include "core/time_text.hpp"
 #include "core/base64.hpp"
+#include "core/time_text.hpp"
 #include "subscriptions/credentials/certificate.hpp"
 #include "subscriptions/credentials/expiry.hpp"
 #include "tests/subscriptions/credentials_fixture.hpp"
