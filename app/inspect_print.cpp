@@ -7,6 +7,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <string_view>
@@ -51,6 +52,33 @@ json::object to_json(const InspectedToken& token) {
     };
 }
 
+/// What was decrypted; it was found to be JSON before.
+json::value resource_of(const InspectedItem& item) {
+    boost::system::error_code error;
+    auto value = json::parse(item.data.reveal(), error);
+    return error ? json::value() : value;
+}
+
+/// JSON fit for a terminal: of control characters JSON itself lets these through.
+std::string terminal_text(const json::value& value) {
+    std::string out;
+    const std::string text = json::serialize(value);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1])
+                                              : static_cast<unsigned char>(0);
+        if (byte == 0x7f) {
+            out += "\\u007f";
+        } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+            out += fmt::format("\\u00{:02x}", next);
+            ++i;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
 json::object content_json(const InspectedItem& item, Reveal reveal) {
     json::object out{
         {"certificate_id", text_or_null(item.certificate_id)},
@@ -63,7 +91,7 @@ json::object content_json(const InspectedItem& item, Reveal reveal) {
         return out;
     }
     out["bytes"] = item.data.reveal().size();
-    if (reveal == Reveal::Yes) out["resource"] = json::parse(item.data.reveal());
+    if (reveal == Reveal::Yes) out["resource"] = resource_of(item);
     return out;
 }
 
@@ -193,7 +221,7 @@ void put_item(Lines& lines, const InspectedItem& item, std::size_t number, Revea
         }
         lines.line("decryption", content_text(item));
         if (*item.content == Reason::None && reveal == Reveal::Yes)
-            lines.line("content", for_log(item.data.reveal(), item.data.reveal().size() * 6));
+            lines.line("content", terminal_text(resource_of(item)));
     }
     for (const auto& route : item.handlers) {
         lines.line("goes to", route.data ? route.handler + ", with the resource" : route.handler);

@@ -4,11 +4,8 @@
 #include "tests/app/service_fixture.hpp"
 
 #include <boost/json/parse.hpp>
-#include <sys/inotify.h>
 
 #include <csignal>
-#include <poll.h>
-#include <unistd.h>
 
 namespace graphhook::app {
 namespace {
@@ -43,24 +40,6 @@ class ServeTest : public test::ServiceFixture {
     Program graphhook(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), {"-c", config_path});
         return Program(dir.path().string(), arguments);
-    }
-
-    /// Waits until the file has so many lines; true: it has.
-    bool lines_come(const std::string& path, std::size_t wanted) {
-        const int watch = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        ::inotify_add_watch(watch, dir.path().c_str(), IN_MODIFY | IN_CREATE);
-        bool there = false;
-        for (;;) {
-            const auto text = test::file_text(path);
-            there = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) >= wanted;
-            pollfd changed{watch, POLLIN, 0};
-            if (there || ::poll(&changed, 1, 60'000) != 1) break;
-            std::array<char, 4'096> events{};
-            while (::read(watch, events.data(), events.size()) > 0) {
-            }
-        }
-        ::close(watch);
-        return there;
     }
 
     NotifySocket manager{dir.file("notify")};

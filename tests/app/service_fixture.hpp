@@ -12,10 +12,15 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <prometheus/registry.h>
+#include <sys/inotify.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
+#include <poll.h>
 #include <regex>
 #include <string>
+#include <unistd.h>
 
 namespace graphhook::test {
 
@@ -91,6 +96,24 @@ handlers:
         request.body = body;
         const auto response = client->send(request, {});
         return response ? response->status : -1;
+    }
+
+    /// Waits until the file has so many lines; true: it has.
+    [[nodiscard]] bool lines_come(const std::string& path, std::size_t wanted) const {
+        const int watch = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        ::inotify_add_watch(watch, dir.path().c_str(), IN_MODIFY | IN_CREATE);
+        bool there = false;
+        for (;;) {
+            const auto text = test::file_text(path);
+            there = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) >= wanted;
+            pollfd changed{watch, POLLIN, 0};
+            if (there || ::poll(&changed, 1, 60'000) != 1) break;
+            std::array<char, 4'096> events{};
+            while (::read(watch, events.data(), events.size()) > 0) {
+            }
+        }
+        ::close(watch);
+        return there;
     }
 
     TempDir dir;
