@@ -132,7 +132,8 @@ struct Application::Impl {
                     [this](std::int64_t proof, std::string verdict) {
                         // One that is not kept is found again.
                         store->put_verdict(
-                            proof, std::move(verdict), {nullptr, [](Result<std::monostate>) {}}
+                            proof, std::move(verdict),
+                            {nullptr, [](const Result<std::monostate>&) {}}
                         );
                     },
             }
