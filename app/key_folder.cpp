@@ -248,7 +248,9 @@ void KeyFolder::settle() {
     gauges_->show(all);
 }
 
-void KeyFolder::note_uses(const std::map<std::string, std::size_t>& in_use, SystemTime now) {
+void KeyFolder::note_uses(const std::map<std::string, std::size_t>& in_use, SystemTime time) {
+    // To the second, as it is written down and shown.
+    const SystemTime now = std::chrono::floor<std::chrono::seconds>(time);
     const auto ring = keyring();
     const auto current = ring->current(now);
     const bool any = in_use.contains(std::string(kUnnamedCertificate));
@@ -269,8 +271,7 @@ void KeyFolder::note_uses(const std::map<std::string, std::size_t>& in_use, Syst
         auto& use = known->second;
         if (any || key == current || in_use.contains(key->id)) use.last = std::max(use.last, now);
         if (use.written != SystemTime{} && use.last - use.written < kWriteEvery) continue;
-        if (write_note(key->id, to_text(std::chrono::floor<std::chrono::seconds>(use.last))))
-            use.written = use.last;
+        if (write_note(key->id, to_text(use.last))) use.written = use.last;
     }
 }
 

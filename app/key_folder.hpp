@@ -2,13 +2,13 @@
 
 #include "app/config.hpp"
 #include "app/key_states.hpp"
+#include "authenticity/keyring.hpp"
 #include "core/clock.hpp"
 #include "store/store.hpp"
 #include "subscriptions/options.hpp"
 
 #include <prometheus/registry.h>
 
-#include "authenticity/keyring.hpp"
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -84,7 +84,7 @@ class KeyFolder {
     bool read_folder();
     bool note_current();
     void settle();
-    void note_uses(const std::map<std::string, std::size_t>& in_use, SystemTime now);
+    void note_uses(const std::map<std::string, std::size_t>& in_use, SystemTime time);
     [[nodiscard]] Result<std::monostate> write_note(const std::string& id, std::string text);
     [[nodiscard]] std::vector<KeyRow> rows(
         const std::map<std::string, std::size_t>& in_use, SystemTime now
