@@ -7,6 +7,8 @@
 #include "app/lifecycle_lane.hpp"
 #include "app/proving.hpp"
 #include "app/proving_keys.hpp"
+#include "authenticity/decryption_pool.hpp"
+#include "authenticity/reason.hpp"
 #include "core/log.hpp"
 #include "handlers/dispatcher.hpp"
 #include "receiver/admin_server.hpp"
@@ -22,7 +24,6 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include "authenticity/decryption_pool.hpp"
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -205,6 +206,13 @@ Result<void> Application::start() {
     s.source = std::make_unique<handlers::StoreSource>(*s.store);
     handlers::DispatcherOptions dispatching;
     dispatching.opener = s.prover.get();
+    for (const auto reason : authenticity::all_reasons()) {
+        if (authenticity::may_be_proved_later(reason)) {
+            s.handler_metrics.expect_unproved(authenticity::to_string(reason));
+        } else {
+            s.handler_metrics.expect_disproved(authenticity::to_string(reason));
+        }
+    }
     s.dispatcher = std::make_unique<handlers::Dispatcher>(
         *s.source, s.clock, s.handler_metrics, std::move(dispatching)
     );

@@ -2,6 +2,8 @@
 
 #include "app/lifecycle_lane.hpp"
 #include "app/reason_words.hpp"
+#include "authenticity/resource_data.hpp"
+#include "authenticity/token.hpp"
 #include "core/base64.hpp"
 #include "core/text.hpp"
 
@@ -10,8 +12,6 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
-#include "authenticity/resource_data.hpp"
-#include "authenticity/token.hpp"
 #include <algorithm>
 #include <span>
 #include <utility>

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "app/proving.hpp"
+#include "authenticity/keyring.hpp"
+#include "authenticity/reason.hpp"
 #include "core/clock.hpp"
 #include "core/secret.hpp"
 #include "receiver/judge.hpp"
@@ -8,8 +10,6 @@
 #include "receiver/payload.hpp"
 #include "store/subscription.hpp"
 
-#include "authenticity/keyring.hpp"
-#include "authenticity/reason.hpp"
 #include <cstddef>
 #include <functional>
 #include <memory>

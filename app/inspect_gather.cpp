@@ -6,12 +6,12 @@
 #include "app/offline.hpp"
 #include "app/proving_keys.hpp"
 #include "app/tool_config.hpp"
+#include "authenticity/keyring.hpp"
+#include "authenticity/strict.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
 
-#include "authenticity/keyring.hpp"
-#include "authenticity/strict.hpp"
 #include <algorithm>
 #include <array>
 #include <cstdio>

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "authenticity/keyring.hpp"
 #include "core/clock.hpp"
 #include "store/subscription.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "authenticity/keyring.hpp"
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -1,11 +1,11 @@
 #include "app/proving.hpp"
 
+#include "authenticity/resource_data.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 
 #include <fmt/format.h>
 
-#include "authenticity/resource_data.hpp"
 #include <set>
 #include <utility>
 

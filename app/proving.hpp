@@ -1,13 +1,13 @@
 #pragma once
 
-#include "core/clock.hpp"
-#include "handlers/opener.hpp"
-
 #include "authenticity/decryption_pool.hpp"
 #include "authenticity/key_set.hpp"
 #include "authenticity/keyring.hpp"
 #include "authenticity/token.hpp"
 #include "authenticity/verdict_cache.hpp"
+#include "core/clock.hpp"
+#include "handlers/opener.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <map>

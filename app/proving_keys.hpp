@@ -1,10 +1,10 @@
 #pragma once
 
 #include "app/proving.hpp"
+#include "authenticity/key_set_keeper.hpp"
 #include "store/store.hpp"
 #include "subscriptions/options.hpp"
 
-#include "authenticity/key_set_keeper.hpp"
 #include <memory>
 #include <mutex>
 #include <set>

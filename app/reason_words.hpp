@@ -1,8 +1,8 @@
 #pragma once
 
+#include "authenticity/reason.hpp"
 #include "receiver/judge.hpp"
 
-#include "authenticity/reason.hpp"
 #include <string_view>
 
 namespace graphhook::app {

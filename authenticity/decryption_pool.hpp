@@ -1,10 +1,10 @@
 #pragma once
 
-#include "core/secret.hpp"
-
 #include "authenticity/keyring.hpp"
 #include "authenticity/reason.hpp"
 #include "authenticity/resource_data.hpp"
+#include "core/secret.hpp"
+
 #include <condition_variable>
 #include <cstddef>
 #include <deque>

@@ -1,5 +1,6 @@
 #include "authenticity/fetch_key_set.hpp"
 
+#include "authenticity/issuers.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 
@@ -7,7 +8,6 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
-#include "authenticity/issuers.hpp"
 #include <utility>
 
 namespace graphhook::authenticity {

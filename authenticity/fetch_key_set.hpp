@@ -1,10 +1,10 @@
 #pragma once
 
+#include "authenticity/key_set.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/http_client.hpp"
 
-#include "authenticity/key_set.hpp"
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "authenticity/key_set.hpp"
 #include "core/clock.hpp"
 
-#include "authenticity/key_set.hpp"
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "authenticity/key_set.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>

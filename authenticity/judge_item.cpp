@@ -1,5 +1,6 @@
 #include "authenticity/issuers.hpp"
 #include "authenticity/token.hpp"
+
 #include <algorithm>
 
 namespace graphhook::authenticity {

@@ -1,10 +1,11 @@
 #include "authenticity/jws.hpp"
 
+#include "authenticity/strict.hpp"
+#include "authenticity/token.hpp"
+
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
-#include "authenticity/strict.hpp"
-#include "authenticity/token.hpp"
 #include <algorithm>
 #include <array>
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "authenticity/reason.hpp"
 #include "core/clock.hpp"
 
-#include "authenticity/reason.hpp"
 #include <optional>
 #include <string>
 #include <string_view>

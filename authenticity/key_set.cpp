@@ -1,5 +1,6 @@
 #include "authenticity/key_set.hpp"
 
+#include "authenticity/strict.hpp"
 #include "core/base64.hpp"
 #include "core/time_text.hpp"
 
@@ -10,7 +11,6 @@
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 
-#include "authenticity/strict.hpp"
 #include <algorithm>
 #include <charconv>
 #include <optional>

@@ -1,11 +1,11 @@
 #include "authenticity/key_set_keeper.hpp"
 
-#include "core/log.hpp"
-
 #include "authenticity/fetch_key_set.hpp"
 #include "authenticity/fetch_schedule.hpp"
 #include "authenticity/issuers.hpp"
 #include "authenticity/key_set_metrics.hpp"
+#include "core/log.hpp"
+
 #include <algorithm>
 #include <condition_variable>
 #include <map>

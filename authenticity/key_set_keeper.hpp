@@ -1,12 +1,12 @@
 #pragma once
 
+#include "authenticity/key_set.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/http_client.hpp"
 
 #include <prometheus/registry.h>
 
-#include "authenticity/key_set.hpp"
 #include <functional>
 #include <memory>
 #include <optional>

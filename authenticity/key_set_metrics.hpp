@@ -1,5 +1,6 @@
 #pragma once
 
+#include "authenticity/key_set.hpp"
 #include "core/clock.hpp"
 
 #include <prometheus/counter.h>
@@ -7,7 +8,6 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
-#include "authenticity/key_set.hpp"
 #include <chrono>
 #include <string>
 #include <string_view>

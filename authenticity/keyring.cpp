@@ -1,5 +1,6 @@
 #include "authenticity/keyring.hpp"
 
+#include "authenticity/keyring_file.hpp"
 #include "core/digest.hpp"
 #include "core/text.hpp"
 
@@ -7,7 +8,6 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
-#include "authenticity/keyring_file.hpp"
 #include <algorithm>
 #include <filesystem>
 #include <tuple>

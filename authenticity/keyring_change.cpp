@@ -1,4 +1,6 @@
 // What changes a keyring's folder: new keys, and keys out of use.
+#include "authenticity/keyring.hpp"
+#include "authenticity/keyring_file.hpp"
 #include "core/openssl.hpp"
 
 #include <openssl/bn.h>
@@ -9,8 +11,6 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
-#include "authenticity/keyring.hpp"
-#include "authenticity/keyring_file.hpp"
 #include <algorithm>
 #include <array>
 #include <cerrno>

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "authenticity/keyring.hpp"
 #include "core/error.hpp"
 #include "core/secret.hpp"
 
-#include "authenticity/keyring.hpp"
 #include <cstdint>
 #include <map>
 #include <string>

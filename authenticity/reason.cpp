@@ -41,6 +41,14 @@ std::string_view to_string(Reason reason) noexcept {
     return found == kNames.end() ? std::string_view("none") : found->second;
 }
 
+std::vector<Reason> all_reasons() {
+    std::vector<Reason> reasons;
+    for (const auto& [reason, name] : kNames) {
+        if (reason != None) reasons.push_back(reason);
+    }
+    return reasons;
+}
+
 std::optional<Reason> reason_named(std::string_view text) noexcept {
     const auto found =
         std::ranges::find(kNames, text, &std::pair<Reason, std::string_view>::second);

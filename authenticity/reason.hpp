@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace graphhook::authenticity {
 
@@ -38,6 +39,8 @@ enum class Reason : std::uint8_t {
 
 /// "key_unknown", "token_signature", …
 [[nodiscard]] std::string_view to_string(Reason reason) noexcept;
+/// All but None.
+[[nodiscard]] std::vector<Reason> all_reasons();
 /// For reading what to_string wrote.
 [[nodiscard]] std::optional<Reason> reason_named(std::string_view text) noexcept;
 /// Whether waiting may help; the others are proved false.

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/secret.hpp"
-
 #include "authenticity/keyring.hpp"
 #include "authenticity/reason.hpp"
+#include "core/secret.hpp"
+
 #include <string>
 #include <string_view>
 #include <variant>

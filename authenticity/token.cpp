@@ -1,12 +1,12 @@
 #include "authenticity/token.hpp"
 
+#include "authenticity/issuers.hpp"
+#include "authenticity/jws.hpp"
 #include "core/text.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
-#include "authenticity/issuers.hpp"
-#include "authenticity/jws.hpp"
 #include <algorithm>
 #include <unordered_map>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/clock.hpp"
-
 #include "authenticity/key_set.hpp"
 #include "authenticity/reason.hpp"
+#include "core/clock.hpp"
+
 #include <chrono>
 #include <optional>
 #include <span>

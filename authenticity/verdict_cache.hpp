@@ -1,9 +1,9 @@
 #pragma once
 
+#include "authenticity/token.hpp"
 #include "core/clock.hpp"
 #include "core/digest.hpp"
 
-#include "authenticity/token.hpp"
 #include <cstddef>
 #include <list>
 #include <map>

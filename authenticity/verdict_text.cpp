@@ -1,10 +1,9 @@
+#include "authenticity/token.hpp"
 #include "core/time_text.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-
-#include "authenticity/token.hpp"
 
 namespace graphhook::authenticity {
 namespace {

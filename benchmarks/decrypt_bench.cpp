@@ -6,14 +6,14 @@
 // Prints two figures a line each, per second of processor time as `openssl speed` counts:
 // decrypted, repeated tokens found. decrypt.py runs it beside `openssl speed`.
 
+#include "authenticity/keyring.hpp"
+#include "authenticity/resource_data.hpp"
+#include "authenticity/verdict_cache.hpp"
 #include "tests/authenticity/sealing.hpp"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include "authenticity/keyring.hpp"
-#include "authenticity/resource_data.hpp"
-#include "authenticity/verdict_cache.hpp"
 #include <cstdlib>
 #include <memory>
 #include <string>

@@ -108,13 +108,13 @@ class Bench:
         )
         return service
 
-    def start(self, service):
+    def start(self, service, subscriptions=1):
         began = time.monotonic()
         service.start(prefix=["taskset", "-c", SERVICE_CORE])
         took = time.monotonic() - began
         def active():
-            return stack.metric_sum(service.metrics(), "graphhook_subscriptions", state="active") == 1
-        stack.wait_until(active, 60, "a subscription", service.check_running)
+            return stack.metric_sum(service.metrics(), "graphhook_subscriptions", state="active") == subscriptions
+        stack.wait_until(active, 60, f"subscriptions: {subscriptions}", service.check_running)
         self.programs.append(service)
         return took
 

@@ -1,6 +1,6 @@
 """The least of Graph that a service needs to have a subscription, so that a load generator can send notifications of
-it: tokens for anyone, and subscriptions whose client state we keep. The real stand-in, graph-emulator, tells nobody a
-client state."""
+it: tokens for anyone, subscriptions whose client state we keep, and `documents` by their path. The real stand-in,
+graph-emulator, tells nobody a client state."""
 
 import http.server
 import json
@@ -12,6 +12,7 @@ import uuid
 class MiniGraph:
     def __init__(self, certificate, private_key):
         self.subscriptions = {}
+        self.documents = {}
         graph = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,7 +36,8 @@ class MiniGraph:
                     self.reply(201, subscription)
 
             def do_GET(self):
-                self.reply(200, {"value": list(graph.subscriptions.values())})
+                listed = {"value": list(graph.subscriptions.values())}
+                self.reply(200, graph.documents.get(self.path, listed))
 
             def log_message(self, *_):
                 pass

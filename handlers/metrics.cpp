@@ -77,6 +77,14 @@ Metrics::OfHandler Metrics::of(const std::string& handler) {
     return series;
 }
 
+void Metrics::expect_unproved(std::string_view reason) {
+    unproved_.Add({{"reason", std::string(reason)}});
+}
+
+void Metrics::expect_disproved(std::string_view reason) {
+    disproved_.Add({{"reason", std::string(reason)}});
+}
+
 void Metrics::OfHandler::settled(const std::array<std::size_t, kBecameCount>& counts) {
     for (std::size_t i = 0; i < kBecameCount; ++i) {
         if (counts[i] > 0) became_[i]->Increment(static_cast<double>(counts[i]));

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace prometheus {
 class Counter;
@@ -48,6 +49,9 @@ class Metrics {
         prometheus::Family<prometheus::Counter>*unproved_ = nullptr, *disproved_ = nullptr;
     };
     [[nodiscard]] OfHandler of(const std::string& handler);
+    /// Reasons that may come: their series begin at zero, so that an alert sees the first one too.
+    void expect_unproved(std::string_view reason);
+    void expect_disproved(std::string_view reason);
 
   private:
     prometheus::Family<prometheus::Counter>& deliveries_;

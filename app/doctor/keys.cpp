@@ -2,13 +2,13 @@
 
 #include "app/key_states.hpp"
 #include "app/reason_words.hpp"
+#include "authenticity/fetch_key_set.hpp"
+#include "authenticity/reason.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 
 #include <fmt/format.h>
 
-#include "authenticity/fetch_key_set.hpp"
-#include "authenticity/reason.hpp"
 #include <algorithm>
 
 namespace graphhook::app::doctor {

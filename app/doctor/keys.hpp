@@ -3,11 +3,11 @@
 #include "app/config.hpp"
 #include "app/doctor/finding.hpp"
 #include "app/doctor/service.hpp"
+#include "authenticity/keyring.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/http_client.hpp"
 
-#include "authenticity/keyring.hpp"
 #include <optional>
 #include <string>
 #include <vector>

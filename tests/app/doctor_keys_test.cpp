@@ -1,13 +1,13 @@
 // What `doctor` says of encryption keys, key sets and the quarantine.
 
 #include "app/doctor/keys.hpp"
+#include "authenticity/reason.hpp"
 #include "core/time_text.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 
-#include "authenticity/reason.hpp"
 #include <filesystem>
 #include <fstream>
 #include <iterator>

@@ -2,6 +2,7 @@
 
 #include "app/api.hpp"
 #include "app/key_folder.hpp"
+#include "authenticity/keyring.hpp"
 #include "receiver/admin_server.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"
 #include "tests/app/service_fixture.hpp"
@@ -9,7 +10,6 @@
 
 #include <boost/json/parse.hpp>
 
-#include "authenticity/keyring.hpp"
 #include <filesystem>
 #include <mutex>
 

@@ -1,5 +1,6 @@
 #include "app/proving.hpp"
 
+#include "authenticity/resource_data.hpp"
 #include "tests/app/rich_maker.hpp"
 #include "tests/authenticity/sealing.hpp"
 
@@ -7,7 +8,6 @@
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 
-#include "authenticity/resource_data.hpp"
 #include <thread>
 
 namespace graphhook::app {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "authenticity/key_set.hpp"
+#include "authenticity/keyring.hpp"
 #include "core/clock.hpp"
 #include "core/openssl.hpp"
 
 #include <boost/json/object.hpp>
 
-#include "authenticity/key_set.hpp"
-#include "authenticity/keyring.hpp"
 #include <memory>
 #include <string>
 #include <string_view>

@@ -1,14 +1,13 @@
 #include "authenticity/key_set.hpp"
 
+#include "authenticity/issuers.hpp"
+#include "authenticity/strict.hpp"
 #include "core/base64.hpp"
 #include "tests/authenticity/token_fixture.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
-
-#include "authenticity/issuers.hpp"
-#include "authenticity/strict.hpp"
 
 namespace graphhook::authenticity::test {
 namespace {

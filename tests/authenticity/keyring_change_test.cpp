@@ -1,3 +1,4 @@
+#include "authenticity/keyring.hpp"
 #include "tests/authenticity/sealing.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -6,7 +7,6 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
-#include "authenticity/keyring.hpp"
 #include <algorithm>
 #include <array>
 #include <filesystem>

@@ -13,6 +13,7 @@ TEST(ReasonTest, EveryReasonHasANameThatLeadsBackToIt) {
         EXPECT_EQ(*again, reason) << number;
     }
     EXPECT_FALSE(reason_named("no_such_reason"));
+    EXPECT_EQ(all_reasons().size(), static_cast<std::size_t>(Reason::DataJson));
 }
 
 TEST(ReasonTest, WhatWaitsAndWhatIsProvedFalseAreDisjoint) {

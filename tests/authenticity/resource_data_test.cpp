@@ -1,5 +1,6 @@
 #include "authenticity/resource_data.hpp"
 
+#include "authenticity/keyring.hpp"
 #include "core/base64.hpp"
 #include "tests/authenticity/known_answer.hpp"
 #include "tests/authenticity/sealing.hpp"
@@ -8,7 +9,6 @@
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
-#include "authenticity/keyring.hpp"
 #include <algorithm>
 #include <array>
 #include <ctime>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/openssl.hpp"
-
 #include "authenticity/keyring.hpp"
 #include "authenticity/resource_data.hpp"
+#include "core/openssl.hpp"
+
 #include <chrono>
 #include <string>
 #include <string_view>

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "authenticity/token.hpp"
+
 #include <boost/json/object.hpp>
 
-#include "authenticity/token.hpp"
 #include <functional>
 #include <string>
 #include <string_view>

@@ -1,6 +1,8 @@
 // An item's encryptedContent, and what is done with it. The bytes are an item; or, after "sealed:",
 // a plaintext, after "blocks:", a ciphertext, so that what is behind the signature is reached, too.
 // For every input, reading and decrypting do not fail, and what comes out is a JSON object.
+#include "authenticity/keyring.hpp"
+#include "authenticity/resource_data.hpp"
 #include "core/base64.hpp"
 #include "tests/authenticity/known_answer.hpp"
 #include "tests/authenticity/sealing.hpp"
@@ -8,8 +10,6 @@
 #include <boost/json/parse.hpp>
 #include <openssl/x509.h>
 
-#include "authenticity/keyring.hpp"
-#include "authenticity/resource_data.hpp"
 #include <cstdint>
 #include <cstdlib>
 #include <string>

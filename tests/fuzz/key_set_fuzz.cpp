@@ -2,6 +2,7 @@
 // has usable keys, and comes back from its text as it was.
 #include "authenticity/key_set.hpp"
 #include "authenticity/strict.hpp"
+
 #include <cstdint>
 #include <cstdlib>
 

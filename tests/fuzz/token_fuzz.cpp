@@ -2,6 +2,7 @@
 // (the keys here are nobody's), and it survives being written.
 #include "authenticity/jws.hpp"
 #include "authenticity/token.hpp"
+
 #include <cstdint>
 #include <cstdlib>
 
