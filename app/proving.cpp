@@ -3,9 +3,11 @@
 #include "authenticity/resource_data.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
+#include "handlers/opening.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -22,6 +24,8 @@ constexpr std::size_t kMostPut = 1'024;
 constexpr std::chrono::minutes kPutAgain{5};
 /// For what only an operator's deed brings on.
 constexpr std::chrono::minutes kRarely{5};
+/// What a fetch that is under way, or a file that is being put in its place, may bring on.
+constexpr std::chrono::milliseconds kSoon{1'000};
 constexpr std::size_t kMostDescribed = 3;
 constexpr std::size_t kMostText = 80;
 
@@ -35,6 +39,14 @@ Opened opened_as(Reason reason, std::string detail) {
     if (!authenticity::may_be_proved_later(reason)) made.is = Opened::Is::False;
     if (reason == Reason::TokensNull) made.again_in = kRarely;
     return made;
+}
+
+/// What has just come is asked about again after moments, what waits for longer less often: as a
+/// rule the key that it lacks is fetched because of it, and is there in no time.
+void ask_again_soon(Opened& answer, const store::Delivery& delivery, SystemTime now) {
+    if (answer.is != Opened::Is::Waits || answer.again_in != Opened{}.again_in) return;
+    const auto age = std::chrono::floor<std::chrono::milliseconds>(now - delivery.received_at);
+    answer.again_in = std::clamp(age, kSoon, answer.again_in);
 }
 
 std::string quoted(const std::string& text) {
@@ -98,6 +110,8 @@ std::vector<Opened> Prover::open(
     }
     for (const auto& login : round.keys_wanted) parts_.keys_wanted(login);
     if (decrypt) this->decrypt(batch, answers, stop);
+    const auto now = parts_.clock.system_now();
+    for (std::size_t i = 0; i < batch.size(); ++i) ask_again_soon(answers[i], batch[i], now);
     return answers;
 }
 
@@ -204,7 +218,9 @@ void Prover::decrypt(
     for (std::size_t i = 0; i < where.size(); ++i) {
         auto& answer = answers[where[i]];
         if (i >= decrypted.size() || !decrypted[i]) {
-            answer = waits("stopping", "");
+            answer = stop.stop_requested()
+                         ? waits("stopping", "")
+                         : waits(std::string(handlers::kOpeningSlow), "not decrypted in time");
             answer.again_in = std::chrono::milliseconds(0);
         } else if (const auto* reason = std::get_if<Reason>(&*decrypted[i])) {
             answer = opened_as(*reason, fmt::format("with the key {}", quoted(ids[i])));

@@ -101,7 +101,6 @@ store::Settlement settle_unopened(
     settlement.reason = opened.reason;
     if (!opened.detail.empty()) settlement.reason += ": " + for_log(opened.detail, 800);
     if (opened.is == Opened::Is::False) {
-        if (opened.detail.empty()) settlement.reason += ':';
         settlement.as = store::SettleAs::Quarantine;
     } else if (now - ticket.received_at > options.max_age && looked_for >= kLeastPatience) {
         settlement.as = store::SettleAs::Dead;

@@ -122,7 +122,7 @@ enum class SettleAs : std::uint8_t {
     Retry,  ///< Not before `at`; later ones of the same order key wait behind it. Durable.
     Dead,   ///< Into the dead letters. Durable.
     /// Proved false: into the quarantine. Durable; its identity no longer counts as seen. `reason`
-    /// begins with a label, then a colon: "token_signature: …".
+    /// is a label, or begins with one and a colon: "token_signature: …".
     Quarantine,
     Release,  ///< Given back as if never leased (not before `at`); uses up nothing, costs no write.
 };

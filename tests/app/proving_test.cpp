@@ -350,6 +350,18 @@ TEST_F(ProverTest, WhatAStopCutsShortWaits) {
     EXPECT_EQ(answer.data, "");
 }
 
+TEST_F(ProverTest, WhatHasJustComeIsAskedAboutAgainSoonAndWhatWaitsForLongLessOften) {
+    sets = std::make_shared<authenticity::KeySets>();
+    auto one = delivery(proof(genuine()));
+    EXPECT_EQ(open(one).again_in, std::chrono::seconds(1));
+    one.received_at = kNow - std::chrono::seconds(6);
+    EXPECT_EQ(open(one).again_in, std::chrono::seconds(6));
+    one.received_at = kNow - std::chrono::hours(1);
+    EXPECT_EQ(open(one).again_in, std::chrono::seconds(15));
+    one.received_at = kNow + std::chrono::hours(1);
+    EXPECT_EQ(open(one).again_in, std::chrono::seconds(1)) << "a clock that was set back";
+}
+
 TEST_F(ProverTest, NullTokensWaitAndAreNotAskedOften) {
     const auto answer = open(delivery(proof("null")));
     EXPECT_EQ(answer.is, Opened::Is::Waits);

@@ -82,7 +82,7 @@ TEST(OpeningTest, WhatIsProvedFalseGoesToTheQuarantineUnderItsLabelHoweverOldItI
     EXPECT_EQ(settlement.as, store::SettleAs::Quarantine);
     EXPECT_EQ(settlement.reason, "token_signature: by no key\\x0aof v2");
     EXPECT_EQ(
-        settle_unopened(disproved("data_key", ""), ticket(), {}, kNow, hours(1)).reason, "data_key:"
+        settle_unopened(disproved("data_key", ""), ticket(), {}, kNow, hours(1)).reason, "data_key"
     );
 }
 
