@@ -2,7 +2,6 @@
 """Each credential, from the configuration to an active subscription and a handled notification; how it is replaced
 while serving, and how a refused one heals."""
 
-import contextlib
 import json
 import os
 import subprocess
@@ -88,22 +87,6 @@ class Tests(E2eTest):
     def doctor(self):
         done = self.service.cli("doctor", "--output", "json", check=False)
         return [row for row in json.loads(done.stdout) if row["level"] == "fail" and row["check"] != "public-url"]
-
-    @contextlib.contextmanager
-    def login(self, user=ANN):
-        """`graphhook login`, and somebody who does what it says; what it prints."""
-        process = subprocess.Popen([self.service.program, "-c", self.service.config_file, "login", "contoso"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            address, code = process.stdout.readline(), process.stdout.readline()
-            self.assertIn("https://", address, process.stdout.read() if process.poll() else "")
-            self.emulator_cli("approve-device", "--user-code", code.split()[-1], "--user", user)
-            rest = process.communicate(timeout=60)[0]
-            self.assertEqual(process.returncode, 0, rest)
-            yield rest
-        finally:
-            process.kill()
-            process.wait(10)
 
     def sign_in(self):
         with self.login() as said:

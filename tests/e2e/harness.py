@@ -1,5 +1,6 @@
 """What the end-to-end tests have in common: both programs of this build, started in a folder of the test's own."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -87,6 +88,22 @@ class E2eTest(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, f"graph-emulator {arguments}: {done.stderr}")
         return done.stdout
+
+    @contextlib.contextmanager
+    def login(self, user="ann@contoso.com"):
+        """`graphhook login`, and somebody who does what it says; what it prints."""
+        process = subprocess.Popen([self.service.program, "-c", self.service.config_file, "login", "contoso"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            address, code = process.stdout.readline(), process.stdout.readline()
+            self.assertIn("https://", address, process.stdout.read() if process.poll() else "")
+            self.emulator_cli("approve-device", "--user-code", code.split()[-1], "--user", user)
+            rest = process.communicate(timeout=60)[0]
+            self.assertEqual(process.returncode, 0, rest)
+            yield rest
+        finally:
+            process.kill()
+            process.wait(10)
 
     def reload(self):
         self.service.write_config()
