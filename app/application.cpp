@@ -37,6 +37,8 @@ constexpr std::chrono::seconds kReloadGrace{10};
 constexpr std::chrono::seconds kStopGrace{20};
 /// Beyond the drain delay: what requests under way get.
 constexpr std::chrono::seconds kAnswerGrace{30};
+/// Of one batch: less than any handler's time limit, so that what was decrypted until then counts.
+constexpr std::chrono::seconds kLongestDecryption{8};
 
 std::vector<std::string> names_of(const std::vector<handlers::HandlerOptions>& handlers) {
     std::vector<std::string> names;
@@ -126,9 +128,10 @@ struct Application::Impl {
                 .sets = [this] { return proving_keys->sets(); },
                 .keys_wanted = [this](const std::string& login) { proving_keys->wanted(login); },
                 .keyring = [this] { return key_folder->keyring(); },
-                .decrypt = [this](
-                               std::vector<Prover::Job> jobs, const std::stop_token& stop
-                           ) { return decryption_pool().decrypt(std::move(jobs), stop); },
+                .decrypt =
+                    [this](std::vector<Prover::Job> jobs, const std::stop_token& stop) {
+                        return decryption_pool().decrypt(std::move(jobs), stop, kLongestDecryption);
+                    },
                 .keep_verdict =
                     [this](std::int64_t proof, std::string verdict) {
                         // One that is not kept is found again.

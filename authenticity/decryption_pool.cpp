@@ -69,7 +69,7 @@ DecryptionPool::DecryptionPool(std::size_t threads) {
 DecryptionPool::~DecryptionPool() = default;
 
 std::vector<DecryptionPool::Outcome> DecryptionPool::decrypt(
-    std::vector<Job> jobs, const std::stop_token& stop
+    std::vector<Job> jobs, const std::stop_token& stop, std::chrono::milliseconds at_most
 ) {
     Batch batch;
     batch.outcomes.resize(jobs.size());
@@ -90,9 +90,12 @@ std::vector<DecryptionPool::Outcome> DecryptionPool::decrypt(
         batch.done.notify_one();
     });
     std::unique_lock lock(mutex_);
-    batch.done.wait(lock, [&batch] {
-        return batch.next == batch.jobs.size() && batch.at_work == 0;
-    });
+    const auto is_done = [&batch] { return batch.next == batch.jobs.size() && batch.at_work == 0; };
+    if (!batch.done.wait_for(lock, at_most, is_done)) {
+        std::erase(waiting_, &batch);
+        batch.next = batch.jobs.size();
+        batch.done.wait(lock, is_done);
+    }
     lock.unlock();  // before `cut` ends, which may have to wait for it
     return std::move(batch.outcomes);
 }

@@ -5,6 +5,7 @@
 #include "authenticity/resource_data.hpp"
 #include "core/secret.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -34,8 +35,8 @@ class DecryptionPool {
         EncryptedContent content;
         EncryptionKeyPtr key;  ///< nullptr: Reason::NoPrivateKey.
     };
-    /// Empty: not done, as `stop` or a failing machine came in between; nothing is said of the
-    /// item.
+    /// Empty: not done, as `stop`, the time or a failing machine came in between; nothing is said
+    /// of the item.
     using Outcome = std::optional<std::variant<Secret, Reason>>;
 
     /// 0: one for each processor this process may use. Throws std::system_error where the system
@@ -45,9 +46,13 @@ class DecryptionPool {
     DecryptionPool(const DecryptionPool&) = delete;
     DecryptionPool& operator=(const DecryptionPool&) = delete;
 
-    /// One outcome for each job, in their order. After `stop` it returns within the time of the
-    /// jobs that are being worked on.
-    [[nodiscard]] std::vector<Outcome> decrypt(std::vector<Job> jobs, const std::stop_token& stop);
+    /// One outcome for each job, in their order. After `stop` and after `at_most` (by the real
+    /// clock) it returns within the time of the jobs that are being worked on: where intake takes
+    /// the processor for long, some are done rather than none in time.
+    [[nodiscard]] std::vector<Outcome> decrypt(
+        std::vector<Job> jobs, const std::stop_token& stop,
+        std::chrono::milliseconds at_most = std::chrono::hours(1)
+    );
 
     [[nodiscard]] std::size_t threads() const noexcept { return threads_.size(); }
 

@@ -15,6 +15,10 @@ using std::chrono::milliseconds;
 /// How much longer than its handler may run a lease is held.
 constexpr milliseconds kLeaseMargin{15'000};
 
+/// Of rich deliveries that are to be decrypted: what is ready is handed over while others are being
+/// decrypted, and little is in memory at once.
+constexpr std::size_t kMostDecrypted = 256;
+
 /// It failed on the target before: handed over alone, it can not fail its neighbours.
 bool goes_alone(const store::Delivery& delivery) {
     return delivery.attempt > delivery.used + 1;
@@ -69,10 +73,13 @@ std::shared_ptr<Runner::Batch> Runner::take_batch(std::vector<Ready>& taken) {
         limit = std::max<std::size_t>(std::min(limit, (ready_.size() + hands - 1) / hands), 1);
     }
     taken.reserve(limit);
+    std::size_t to_decrypt = 0;
     do {
+        if (wants_data_ && ready_.front().delivery.proof != nullptr) ++to_decrypt;
         taken.push_back(std::move(ready_.front()));
         ready_.pop_front();
-    } while (taken.size() < limit && !ready_.front().probe && !goes_alone(ready_.front().delivery));
+    } while (taken.size() < limit && to_decrypt < kMostDecrypted && !ready_.front().probe &&
+             !goes_alone(ready_.front().delivery));
     batch->tickets.reserve(taken.size());
     for (const auto& one : taken) {
         batch->tickets.push_back(one.ticket());

@@ -343,11 +343,20 @@ TEST_F(ProverTest, OneOfABatchThatIsFalseDoesNotCostItsNeighbours) {
     EXPECT_EQ(decrypted, 2U);
 }
 
-TEST_F(ProverTest, WhatAStopCutsShortWaits) {
+TEST_F(ProverTest, WhatAStopOrTheTimeCutsShortWaitsForAMomentAndSaysWhich) {
     instead = std::optional<Prover::Decrypted>(std::in_place, std::nullopt);
-    const auto answer = open(delivery(proof(genuine())), true);
-    EXPECT_EQ(answer.is, Opened::Is::Waits);
-    EXPECT_EQ(answer.data, "");
+    const auto one = delivery(proof(genuine()));
+    const auto late = open(one, true);
+    EXPECT_EQ(late.is, Opened::Is::Waits);
+    EXPECT_EQ(late.reason, "opening_slow");
+    EXPECT_EQ(late.again_in, std::chrono::milliseconds(0));
+    EXPECT_EQ(late.data, "");
+    std::stop_source stop;
+    stop.request_stop();
+    const auto stopped = prover->open(std::span(&one, 1), true, stop.get_token()).at(0);
+    EXPECT_EQ(stopped.is, Opened::Is::Waits);
+    EXPECT_EQ(stopped.reason, "stopping");
+    EXPECT_EQ(stopped.data, "");
 }
 
 TEST_F(ProverTest, WhatHasJustComeIsAskedAboutAgainSoonAndWhatWaitsForLongLessOften) {

@@ -99,6 +99,18 @@ TEST_F(DecryptionPoolTest, AThousandJobsDelayOneOfAnotherByAboutOneAndEndSoonAft
     EXPECT_EQ(done(pool.decrypt(jobs(2), {})), 2U);
 }
 
+TEST_F(DecryptionPoolTest, WhatIsDoneWhenItsTimeIsOverIsKeptAndTheRestSaysNothing) {
+    DecryptionPool pool(1);
+    const auto outcomes = pool.decrypt(jobs(100'000), {}, 200ms);
+    ASSERT_EQ(outcomes.size(), 100'000U);
+    EXPECT_LT(done(outcomes), 100'000U);
+    EXPECT_EQ(done({outcomes.back()}), 0U);
+    EXPECT_EQ(done(pool.decrypt(jobs(2), {})), 2U) << "nothing of it is left in the queue";
+    // However little time there is, what was begun is finished.
+    EXPECT_LE(done(pool.decrypt(jobs(2), {}, 0ms)), 2U);
+    EXPECT_EQ(done(pool.decrypt(jobs(2), {})), 2U);
+}
+
 TEST_F(DecryptionPoolTest, ManyCallersAtOnceAllGetTheirOwn) {
     DecryptionPool pool(2);
     std::vector<std::future<std::size_t>> callers;

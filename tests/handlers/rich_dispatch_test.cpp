@@ -70,6 +70,15 @@ TEST_F(RichDispatchTest, ProvedOnesGoToTheHandlerInTheirOrderWithTheirData) {
     EXPECT_TRUE(opener_.asked()[0].decrypt);
 }
 
+TEST_F(RichDispatchTest, OfWhatIsToBeDecryptedASmallPartOfALargeBatchIsHandedOverFirst) {
+    start(1'024, 1, {}, true);
+    as_one_batch([&] {
+        for (std::uint64_t key = 1; key <= 600; ++key) (void)source_.add_rich(key);
+    });
+    ASSERT_TRUE(is(601, DeliveryState::Done));
+    EXPECT_EQ(recorder_->sizes(), (std::vector<std::size_t>{1, 256, 256, 88}));
+}
+
 TEST_F(RichDispatchTest, NothingIsDecryptedForAHandlerThatDoesNotWantIt) {
     opener_.answer_with([](const auto&) { return proved(R"({"subject":"hello"})"); });
     start();
