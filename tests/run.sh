@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds and runs all tests and lints.
 #
-#   tests/run.sh              install what is missing, build (preset dev), lints, tests
-#   tests/run.sh --sanitize   the same tests under address and undefined-behaviour sanitizers (preset asan)
+#   tests/run.sh              install what is missing, build with address and undefined-behaviour sanitizers
+#                             (preset asan), lints, tests
+#   tests/run.sh --plain      the same tests without sanitizers (preset dev)
 #   tests/run.sh --full       all of that and: g++ 12, thread sanitizer, the long crash tests, ten minutes
 #                             of each fuzz target
 #
@@ -15,10 +16,10 @@ cd "$(dirname "$0")/.."
 mode=default
 case "${1:-}" in
     '') ;;
-    --sanitize) mode=sanitize ;;
+    --plain) mode=plain ;;
     --full) mode=full ;;
-    -h|--help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -h|--help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 jobs=${JOBS:-$(nproc)}
@@ -54,34 +55,32 @@ check() {  # PRESET LIMIT [CTEST OPTION...]
     step "$limit" "tests $preset" ctest --preset "$preset" --parallel "$jobs" --no-tests=error --timeout 300 "$@"
 }
 
-sanitize() {
-    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
-    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    export LSAN_OPTIONS=print_suppressions=0
-    ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-19 || true)
-    export ASAN_SYMBOLIZER_PATH
-    build asan
-    check asan 25m
-}
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export LSAN_OPTIONS=print_suppressions=0
+ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-19 || true)
+export ASAN_SYMBOLIZER_PATH
 
 case $mode in
     default)
         step 15m "install packages" deploy/install-packages.sh build test
-        build dev
-        step 20m "clang-tidy" python3 tests/lint/tidy.py build/dev
-        check dev 20m
+        build asan
+        step 20m "clang-tidy" python3 tests/lint/tidy.py build/asan
+        check asan 25m
         ;;
-    sanitize)
+    plain)
         step 15m "install packages" deploy/install-packages.sh build test
-        sanitize
+        build dev
+        check dev 20m
         ;;
     full)
         step 15m "install packages" deploy/install-packages.sh build test full
+        build asan
+        step 60m "clang-tidy" python3 tests/lint/tidy.py build/asan --all
+        step 20m "await forms" python3 tests/lint/await.py build/asan
+        check asan 25m
         build dev
-        step 60m "clang-tidy" python3 tests/lint/tidy.py build/dev --all
-        step 20m "await forms" python3 tests/lint/await.py build/dev
         check dev 20m
-        sanitize
         build gcc
         check gcc 25m
         export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
