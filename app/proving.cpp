@@ -1,5 +1,6 @@
 #include "app/proving.hpp"
 
+#include "authenticity/issuers.hpp"
 #include "authenticity/resource_data.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
@@ -26,6 +27,9 @@ constexpr std::chrono::minutes kPutAgain{5};
 constexpr std::chrono::minutes kRarely{5};
 /// What a fetch that is under way, or a file that is being put in its place, may bring on.
 constexpr std::chrono::milliseconds kSoon{1'000};
+/// What fails for its time alone is false only if our clock was compared so lately: as long as a
+/// clock may be wrong without being in doubt, so that none jumps that far unnoticed.
+constexpr std::chrono::minutes kClockCompared{5};
 constexpr std::size_t kMostDescribed = 3;
 constexpr std::size_t kMostText = 80;
 
@@ -47,6 +51,16 @@ void ask_again_soon(Opened& answer, const store::Delivery& delivery, SystemTime 
     if (answer.is != Opened::Is::Waits || answer.again_in != Opened{}.again_in) return;
     const auto age = std::chrono::floor<std::chrono::milliseconds>(now - delivery.received_at);
     answer.again_in = std::clamp(age, kSoon, answer.again_in);
+}
+
+/// Whenever a key set comes, our clock is compared with the platform's.
+bool clock_compared_lately(
+    const authenticity::KeySets& sets, const std::string& login, SystemTime now
+) {
+    return std::ranges::any_of(sets.sets, [&](const authenticity::KeySet& set) {
+        return authenticity::same_login(set.login, login) && set.fetched_at <= now &&
+               now - set.fetched_at <= kClockCompared;
+    });
 }
 
 std::string quoted(const std::string& text) {
@@ -129,12 +143,32 @@ Opened Prover::prove(const store::Delivery& delivery, Round& round) {
         round.verdicts = verdicts_of(delivery, round);
         round.proof = delivery.proof;
     }
-    const auto reason = authenticity::judge_item(
-        *round.verdicts, expected, delivery.received_at, round.sets->clock_doubtful()
-    );
+    const auto reason = reason_of(delivery, expected, round);
+    return opened_as(reason, describe_tokens(*round.verdicts, reason, expected));
+}
+
+Reason Prover::reason_of(
+    const store::Delivery& delivery, const authenticity::Expected& expected, Round& round
+) const {
+    const auto judged_at = [&](SystemTime received_at) {
+        return authenticity::judge_item(
+            *round.verdicts, expected, received_at, round.sets->clock_doubtful()
+        );
+    };
+    const auto reason = judged_at(delivery.received_at);
     if (reason == Reason::KeysMissing || reason == Reason::KeyUnknown)
         round.keys_wanted.insert(expected.login);
-    return opened_as(reason, describe_tokens(*round.verdicts, reason, expected));
+    const bool for_its_time = reason == Reason::ClockDoubtful || reason == Reason::TokenExpired ||
+                              reason == Reason::TokenNotYetValid;
+    if (!for_its_time) return reason;
+    if (!clock_compared_lately(*round.sets, expected.login, parts_.clock.system_now())) {
+        round.keys_wanted.insert(expected.login);
+        return Reason::ClockDoubtful;
+    }
+    // By the platform's clock: the time of receipt stays wrong when ours is set right.
+    if (reason == Reason::ClockDoubtful)
+        return judged_at(delivery.received_at - round.sets->clock_ahead);
+    return reason;
 }
 
 Prover::Verdicts Prover::verdicts_of(const store::Delivery& delivery, Round& round) {

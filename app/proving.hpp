@@ -34,6 +34,10 @@ struct ProvenTenant {
 /// and the configured applications stay what they are, so that what an operator takes back from the
 /// quarantine is judged by those of that day.
 ///
+/// What came too early or too late by our clock is judged by the platform's where they differ, and
+/// is false only if they were compared within five minutes; else the key sets are fetched first,
+/// which compares them.
+///
 /// A delivery whose tenant is no longer configured waits ("tenant_unknown"): nobody can say which
 /// application it should prove, and configuring the tenant again brings it on.
 ///
@@ -71,6 +75,9 @@ class Prover final : public handlers::Opener {
     struct Round;
     [[nodiscard]] Round begin();
     [[nodiscard]] handlers::Opened prove(const store::Delivery& delivery, Round& round);
+    [[nodiscard]] authenticity::Reason reason_of(
+        const store::Delivery& delivery, const authenticity::Expected& expected, Round& round
+    ) const;
     [[nodiscard]] Verdicts verdicts_of(const store::Delivery& delivery, Round& round);
     [[nodiscard]] Verdicts judge(const store::Delivery& delivery, const Round& round);
     void remember(const store::Proof& proof, const Verdicts& verdicts, const Round& round);
