@@ -207,6 +207,39 @@ TEST_F(ProverTest, ATokenThatHadEndedWhenItCameIsFalseAndSaysWhenItWasValid) {
     EXPECT_THAT(kept, SizeIs(1));
 }
 
+TEST_F(ProverTest, WhatIsOutOfItsTimeByOurWrongClockIsJudgedByThePlatforms) {
+    auto behind = std::make_shared<authenticity::KeySets>(*signer().sets(kNow));
+    behind->clock_ahead = -hours(1);
+    sets = behind;
+    const auto tokens =
+        json::serialize(json::array{signer().token(test::genuine_claims(kNow + hours(1)))});
+    EXPECT_EQ(open(delivery(proof(tokens))).is, Opened::Is::Proved);
+    // What is right by our clock is asked no further, though it would not be by the other.
+    EXPECT_EQ(open(delivery(proof(genuine()))).is, Opened::Is::Proved);
+    const auto old =
+        json::serialize(json::array{signer().token(test::genuine_claims(kNow - hours(48)))});
+    const auto answer = open(delivery(proof(old)));
+    EXPECT_EQ(answer.is, Opened::Is::Waits);
+    EXPECT_EQ(answer.reason, "clock_doubtful");
+    sets = signer().sets(kNow);
+    EXPECT_EQ(open(delivery(proof(old))).reason, "token_expired");
+}
+
+TEST_F(ProverTest, NothingIsFalseForItsTimeBeforeOurClockWasComparedLately) {
+    const auto old =
+        json::serialize(json::array{signer().token(test::genuine_claims(kNow - hours(48)))});
+    for (const auto fetched_at : {kNow - std::chrono::minutes(6), kNow + hours(1)}) {
+        sets = signer().sets(fetched_at);
+        keys_wanted.clear();
+        const auto answer = open(delivery(proof(old)));
+        EXPECT_EQ(answer.is, Opened::Is::Waits);
+        EXPECT_EQ(answer.reason, "clock_doubtful");
+        EXPECT_THAT(keys_wanted, ElementsAre(std::string(test::kLogin)));
+    }
+    sets = signer().sets(kNow - std::chrono::minutes(4));
+    EXPECT_EQ(open(delivery(proof(old))).is, Opened::Is::False);
+}
+
 TEST_F(ProverTest, AForgedTokenOfThePostDoesNotCostTheGenuineOnesItems) {
     auto claims = test::genuine_claims(kNow);
     claims["aud"] = kOtherTenant;
