@@ -194,12 +194,12 @@ Api::ApiReply Api::list_deliveries(const Query& query, std::optional<store::Deli
     const auto limit = number_or(query("limit"), 100);
     if (!limit) return refusal(limit.error());
     wanted.after.value = static_cast<std::int64_t>(*after);
-    const auto rows = list_all(
+    const auto list = list_all(
         parts_.store, wanted, query("reason"),
         std::clamp<std::size_t>(static_cast<std::size_t>(*limit), 1, kMostRows)
     );
-    if (!rows) return refusal(rows.error());
-    return {200, to_json_array(*rows)};
+    if (!list) return refusal(list.error());
+    return {200, to_json_array(list->rows)};
 }
 
 Api::ApiReply Api::move_deliveries(const std::string& what, const json::value& body) {

@@ -7,6 +7,8 @@
 #include "app/output.hpp"
 #include "app/tool_config.hpp"
 
+#include <fmt/format.h>
+
 #include <iostream>
 #include <utility>
 
@@ -42,11 +44,17 @@ ExitCode list_deliveries(const CommandContext& context, const DeliveryFilter& fi
     query.after.value = filter.after;
     const auto opened = open_offline(context);
     if (opened->offline == nullptr) return opened->code;
-    const auto rows = list_all(
+    const auto list = list_all(
         opened->offline->store(), query, filter.reason, static_cast<std::size_t>(filter.limit)
     );
-    if (!rows) return failed(rows.error());
-    print_rows(context.output, kDeliveryColumns, to_json_array(*rows));
+    if (!list) return failed(list.error());
+    print_rows(context.output, kDeliveryColumns, to_json_array(list->rows));
+    if (list->more && !list->rows.empty()) {
+        std::cerr << fmt::format(
+            "graphhook: there are more; go on with --after {}, or raise --limit\n",
+            list->rows.back().id.value
+        );
+    }
     return kDone;
 }
 
