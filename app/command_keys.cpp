@@ -21,8 +21,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -149,9 +151,24 @@ void give_to_service(const std::string& folder, const std::string& file, bool fo
         );
 }
 
+/// Now; but the next second, if the life of a key in the folder began in this one: certificates
+/// tell seconds, and the later made key is to be the newer one.
+SystemTime later_than_all(const Config& config) {
+    const auto second = [] {
+        return std::chrono::floor<std::chrono::seconds>(real_clock().system_now());
+    };
+    const auto read = authenticity::read_keyring(config.keys.folder, passphrase_of(config));
+    const auto began = second();
+    const bool any = read && std::ranges::any_of(read->keyring.keys(), [&](const auto& key) {
+                         return key->not_before == began;
+                     });
+    while (any && second() == began) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return real_clock().system_now();
+}
+
 Result<authenticity::EncryptionKeyPtr> make_key(const Config& config, const KeyArguments& wanted) {
     const auto& folder = config.keys.folder;
-    const auto now = real_clock().system_now();
+    const auto now = later_than_all(config);
     const bool folder_is_new = ::access(folder.c_str(), F_OK) != 0;
     authenticity::NewKey key;
     key.bits = wanted.bits;

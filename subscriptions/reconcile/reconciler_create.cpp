@@ -22,6 +22,18 @@ bool echoes_another(const GraphSubscription& reply, const store::SubscriptionRec
     return reply.client_state && sha256(reply.client_state->reveal()) != record.state_hash;
 }
 
+/// There may be no more than there are: 403, and the message names the limit. For what Teams has
+/// that is one for an application and a resource.
+bool names_quota(const GraphError& error) {
+    if (error.next != Next::Refused || error.status != 403) return false;
+    const std::string message = lowered(error.message);
+    const auto has = [&message](std::string_view word) {
+        return message.find(word) != std::string::npos;
+    };
+    return (has("limit") && (has("reached") || has("exceeded"))) || has("quota") ||
+           lowered(error.code) == "quotalimitreached";
+}
+
 }  // namespace
 
 void Reconciler::create(Job& job, bool again, const std::stop_token& stop) {
@@ -156,13 +168,15 @@ void Reconciler::create_failed(Job& job, const GraphError& error) {
         Record* mine = job.target->find(record.record);
         mine->memory.refused = !error.uncertain && !conflict;
         mine->memory.was_uncertain = mine->memory.was_uncertain || error.uncertain;
+        const bool full = names_quota(error);
         for (Record& other : job.target->records) {
-            if (!conflict || other.record == record.record ||
+            if ((!conflict && !full) || other.record == record.record ||
                 other.state != SubscriptionState::Active ||
                 comparable(*other.resource) != comparable(record.resource) ||
-                !same_changes(other.shape->changes, record.changes))
+                (!full && !same_changes(other.shape->changes, record.changes)))
                 continue;
-            // Graph takes no second one beside the one to be replaced: the old one goes first.
+            // Graph takes no second one beside the one to be replaced: the old one goes first, and
+            // makes room.
             other.memory.in_the_way = true;
             mine->memory.refused = true;
             in_the_way = true;

@@ -246,6 +246,39 @@ TEST_F(ResourceDataTest, WhereGraphTakesNoSecondOneTheOldOneGoesFirst) {
     EXPECT_EQ(active().certificate_id, "k2");
 }
 
+TEST_F(ResourceDataTest, WhereGraphsLimitIsReachedTheOldOneGoesFirstToo) {
+    stands();
+    graph_.takes_keys = false;
+    key("k2");
+    graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
+        if (call.starts_with("create") && !graph_.ids().empty())
+            return GraphError{
+                .next = Next::Refused,
+                .status = 403,
+                .message = "The limit of 1 subscriptions per app and resource of Teams is reached."
+            };
+        return std::nullopt;
+    };
+    run_for(30min);
+    EXPECT_THAT(graph_.ids(), ElementsAre("sub-2"));
+    EXPECT_EQ(active().certificate_id, "k2");
+}
+
+TEST_F(ResourceDataTest, WhereAPermissionIsMissingTheOldOneStays) {
+    stands();
+    graph_.takes_keys = false;
+    key("k2");
+    graph_.fault = [&](const std::string& call) -> std::optional<GraphError> {
+        if (!call.starts_with("create")) return std::nullopt;
+        return GraphError{
+            .next = Next::Refused, .status = 403, .message = "Missing scope permissions."
+        };
+    };
+    run_for(30min);
+    EXPECT_THAT(graph_.ids(), ElementsAre("sub-1"));
+    EXPECT_THAT(graph_.calls("delete"), IsEmpty());
+}
+
 TEST_F(ResourceDataTest, WhereGraphRefusesThePatchItIsReplacedToo) {
     stands();
     key("k2");
