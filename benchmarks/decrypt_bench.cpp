@@ -1,13 +1,15 @@
 // What one item of resource data costs one thread: reading the stored item, its data key, its
-// signature, 2 KiB of plaintext. And what a POST's tokens cost that were judged before.
+// signature, 2 KiB of plaintext. And what it costs to prove an item by a POST's tokens that were
+// judged before.
 //
 //   graphhook-decrypt-bench [SECONDS]     (default: 3)
 //
 // Prints two figures a line each, per second of processor time as `openssl speed` counts:
-// decrypted, repeated tokens found. decrypt.py runs it beside `openssl speed`.
+// decrypted, proved by repeated tokens. decrypt.py runs it beside `openssl speed`.
 
 #include "authenticity/keyring.hpp"
 #include "authenticity/resource_data.hpp"
+#include "authenticity/token.hpp"
 #include "authenticity/verdict_cache.hpp"
 #include "tests/authenticity/sealing.hpp"
 
@@ -87,7 +89,15 @@ double decrypted(double seconds) {
 double repeated_tokens(double seconds) {
     const SystemTime now =
         std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const Expected expected{
+        .tenant_id = "84bd8158-6d4d-4958-8b9f-9d6445542f95",
+        .client_id = "11111111-2222-3333-4444-555555555555",
+        .login = "https://login.microsoftonline.com",
+    };
     TokenVerdict verdict;
+    verdict.tenant_id = expected.tenant_id;
+    verdict.client_id = expected.client_id;
+    verdict.login = expected.login;
     verdict.not_before = now - std::chrono::hours(1);
     verdict.expires = now + std::chrono::hours(1);
     TokenVerdicts known;
@@ -100,7 +110,10 @@ double repeated_tokens(double seconds) {
             now
         );
     }
-    return rate(seconds, [&](std::size_t i) { return known.find(arrays[i], now) != nullptr; });
+    return rate(seconds, [&](std::size_t i) {
+        const auto verdicts = known.find(arrays[i], now);
+        return verdicts != nullptr && judge_item(*verdicts, expected, now, false) == Reason::None;
+    });
 }
 
 }  // namespace
