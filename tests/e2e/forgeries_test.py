@@ -199,6 +199,49 @@ class Tests(harness.E2eTest):
         self.assert_handed_over(change)
         self.assertEqual(self.counts(), disproved)
 
+    def test_tokens_that_only_look_like_a_list_of_them(self):
+        """Whoever knows a client state and a good token can post what no emulator would."""
+        self.sent_at = time.time()
+        self.rich.recorder.hold()
+        try:
+            job = self.rich.send(1)
+            change, = self.wait_changes([job])
+        finally:
+            self.rich.recorder.release()
+        genuine = self.rich.recorder.post_of(change["resource"])
+        good, = genuine.json["validationTokens"]
+        signed = good.rpartition(".")[0]
+        lists = {
+            "nested": [[good]], "object": {"0": good}, "number": 7, "member": [{"token": good}],
+            "spaces": [" " + good], "newline": [good + "\n"], "padded": [good + "="], "four-parts": [good + "."],
+            "two-parts": [signed], "too-many": ["x"] * 4096 + [good], "empty-text": [""],
+        }
+        for name, tokens in lists.items():
+            self.post_by_hand(genuine, name, lambda body, tokens=tokens: json.dumps(body | {"validationTokens": tokens}),
+                              "token_malformed")
+        twice = f'"validationTokens": ["{good}"]'
+        self.assertIn(twice, json.dumps(genuine.json))
+        self.post_by_hand(genuine, "twice", lambda body: json.dumps(body).replace(twice, f"{twice}, {twice}"), None)
+        self.assertEqual(self.rich.recorder.send(genuine.path, genuine.body)[0], 202)
+        self.assert_handed_over(change)
+
+    def post_by_hand(self, genuine, name, made, reason):
+        """That POST about a resource of its own: answered 202, quarantined (under that reason), not handed over."""
+        resource = f"chats('by-hand')/messages('{name}')"
+        items = [item | {"resource": resource} for item in genuine.items if "encryptedContent" in item]
+        text = made(genuine.json | {"value": items})
+        with self.subTest(tokens=name):
+            self.assertEqual(self.rich.recorder.send(genuine.path, text.encode())[0], 202)
+
+            def rows():
+                return [row for row in self.rich.quarantine("--limit", "10000") if row["resource"] == resource]
+            stack.wait_until(lambda: len(rows()) == 2, 30, lambda: f"{name} in the quarantine: {rows()}",
+                             self.service.check_running)
+            if reason:
+                self.assertEqual({row["reason"].partition(":")[0] for row in rows()}, {reason})
+            for tail in (self.rich.opened, self.rich.closed):
+                self.assertEqual(self.handed_over(tail, resource), [])
+
     def test_the_table_is_complete(self):
         self.assertEqual(set(REASONS), set(self.forgeries))
         for name, forgery in self.forgeries.items():

@@ -200,6 +200,16 @@ class Tests(E2eTest):
         self.wait_opened(self.send(1))
         self.assertEqual(len(self.opened(change["resource"])), 1)
 
+    def test_what_is_false_does_not_hold_up_its_resource(self):
+        self.rich.start(basic=False)
+        changes = self.send(3, "bad-signature", objects=1)
+        self.assertEqual(len({change["resource"] for change in changes}), 1)
+        stack.wait_until(lambda: len(self.opened(changes[0]["resource"])) == 2, 60, "both genuine ones",
+                         self.service.check_running)
+        self.assertEqual([line["data"] for line in self.opened(changes[0]["resource"])],
+                         [plaintext_of(change) for change in changes[1:]])
+        self.wait_quarantined(2)
+
     def test_a_flood_of_forged_ones_costs_no_genuine_one(self):
         self.rich.start("--queue", "10000", basic=False, recorded=False, store={"quarantine_items": 500})
         changes = self.send(4000, "bad-signature", forgeEvery=2)

@@ -76,10 +76,6 @@ class RichStack:
         self.closed.stop()
 
 
-def data_of(line):
-    return line["data"]
-
-
 def plaintext_of(change):
     """What was encrypted for the rich subscription, and its forgery."""
     for item in change["items"]:
