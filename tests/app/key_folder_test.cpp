@@ -4,6 +4,7 @@
 
 #include "core/base64.hpp"
 #include "core/time_text.hpp"
+#include "tests/support/hand_clock.hpp"
 #include "tests/support/open_store.hpp"
 
 #include <gmock/gmock.h>
@@ -20,13 +21,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class HandClock final : public Clock {
+class FolderClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override { return now; }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(std::chrono::duration_cast<SteadyTime::duration>(now.time_since_epoch()));
-    }
-    SystemTime now = parse_time("2026-11-21T12:00:00Z").value();
+    FolderClock() : HandClock(parse_time("2026-11-21T12:00:00Z").value()) {}
 };
 
 class KeyFolderTest : public ::testing::Test {
@@ -54,13 +51,13 @@ class KeyFolderTest : public ::testing::Test {
     void make(const std::string& id) {
         authenticity::NewKey wanted;
         wanted.id = id;
-        const auto made = authenticity::create_key(options.folder, wanted, clock.now);
+        const auto made = authenticity::create_key(options.folder, wanted, clock.system_now());
         ASSERT_TRUE(made) << to_string(made.error());
     }
 
     /// Time passes, and the folder's thread does what it does then.
     void pass(std::chrono::hours time) {
-        clock.now += time;
+        clock.advance(time);
         folder->tick();
     }
 
@@ -84,12 +81,12 @@ class KeyFolderTest : public ::testing::Test {
             item.body = R"({"id":"1"})";
             std::vector<store::Item> items;
             items.push_back(std::move(item));
-            store->append(std::move(items), clock.now, std::move(done));
+            store->append(std::move(items), clock.system_now(), std::move(done));
         });
         ASSERT_TRUE(appended);
     }
 
-    HandClock clock;
+    FolderClock clock;
     test::OpenStore store{clock};
     KeysOptions options;
     std::map<std::string, std::size_t> in_use;
@@ -116,7 +113,7 @@ TEST_F(KeyFolderTest, ANewKeyIsTakenUpByItselfAndTold) {
     EXPECT_EQ(certificate->not_after, folder->keyring()->keys().at(0)->not_after);
     folder->tick();
     EXPECT_EQ(changes, 1);
-    clock.now += 1h;
+    clock.advance(1h);
     make("two");
     folder->look();
     EXPECT_EQ(changes, 2);
@@ -124,9 +121,9 @@ TEST_F(KeyFolderTest, ANewKeyIsTakenUpByItselfAndTold) {
 }
 
 TEST_F(KeyFolderTest, TimeAloneMayMakeAnotherKeyTheCurrentOne) {
-    clock.now += 24h;
+    clock.advance(24h);
     make("later");
-    clock.now -= 24h;
+    clock.set_wall_clock(-(24h));
     folder->tick();
     EXPECT_FALSE(folder->certificate());
     EXPECT_THAT(lines(), ElementsAre("later coming"));
@@ -140,7 +137,7 @@ TEST_F(KeyFolderTest, AReplacedKeyIsRetiredOnceNothingCanNeedIt) {
     make("old");
     in_use["old"] = 2;
     folder->tick();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     folder->tick();
     EXPECT_THAT(lines(), ElementsAre("new current", "old in_use"));
@@ -163,7 +160,7 @@ TEST_F(KeyFolderTest, WhatIsStoredFromItsTimeKeepsAKey) {
     make("old");
     folder->tick();
     store_one();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     pass(24h * 8);
     EXPECT_THAT(lines(), ElementsAre("new current", "old waiting"));
@@ -173,7 +170,7 @@ TEST_F(KeyFolderTest, WhatIsStoredFromItsTimeKeepsAKey) {
 TEST_F(KeyFolderTest, WhileACertificateIsNotNamedItMayBeAnyOfThem) {
     make("old");
     folder->tick();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     in_use["?"] = 1;
     pass(24h * 8);
@@ -186,7 +183,7 @@ TEST_F(KeyFolderTest, WhileACertificateIsNotNamedItMayBeAnyOfThem) {
 TEST_F(KeyFolderTest, WhatTheStoreKnowsToBeInUseIsNotRetiredBeforeAnybodyElseKnows) {
     make("old");
     folder->tick();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     folder->tick();
     store::SubscriptionRecord record;
@@ -200,7 +197,7 @@ TEST_F(KeyFolderTest, WhatTheStoreKnowsToBeInUseIsNotRetiredBeforeAnybodyElseKno
     });
     ASSERT_TRUE(put);
     // As after a long stop: nobody has told yet who uses what.
-    clock.now += 24h * 8;
+    clock.advance(24h * 8);
     open();
     folder->tick();
     EXPECT_NE(folder->keyring()->find("old", ""), nullptr);
@@ -210,7 +207,7 @@ TEST_F(KeyFolderTest, WhatTheStoreKnowsToBeInUseIsNotRetiredBeforeAnybodyElseKno
 TEST_F(KeyFolderTest, ARestartForgetsNoUse) {
     make("old");
     folder->tick();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     folder->tick();
     pass(24h * 6);
@@ -221,7 +218,7 @@ TEST_F(KeyFolderTest, ARestartForgetsNoUse) {
 
 TEST_F(KeyFolderTest, AKeyThatWasNeverSeenCountsAsUsedUntilNow) {
     make("old");
-    clock.now += 24h * 90;
+    clock.advance(24h * 90);
     make("new");
     folder->tick();
     EXPECT_THAT(lines(), ElementsAre("new current", "old idle"));
@@ -246,7 +243,7 @@ TEST_F(KeyFolderTest, TheEndOfWhatIsUsedIsMeasuredAndOfNothingElse) {
     make("old");
     in_use["old"] = 1;
     folder->tick();
-    clock.now += 1h;
+    clock.advance(1h);
     make("new");
     folder->look();
     constexpr const char* kExpiry = "graphhook_encryption_certificate_expiry_timestamp_seconds{";

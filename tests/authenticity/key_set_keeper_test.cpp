@@ -1,6 +1,7 @@
 #include "authenticity/key_set_keeper.hpp"
 
 #include "tests/authenticity/token_fixture.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
@@ -22,23 +23,9 @@ using std::chrono::seconds;
 constexpr seconds kWatchdog{30};
 const std::string kOwnLogin = "https://login.example.com:8443";
 
-class HandClock final : public Clock {
+class KeeperClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        const std::lock_guard lock(mutex_);
-        return now_;
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(system_now().time_since_epoch());
-    }
-    void advance(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        now_ += by;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    SystemTime now_ = kNow;
+    KeeperClock() : HandClock(kNow) {}
 };
 
 class FakeShelf final : public KeySetShelf {
@@ -181,7 +168,7 @@ class KeySetKeeperTest : public testing::Test {
 
     const std::string v1_keys = kLogin + "/common/discovery/keys";
     const std::string v2_keys = kLogin + "/common/discovery/v2.0/keys";
-    HandClock clock;
+    KeeperClock clock;
     FakeShelf shelf;
     FakeWeb web;
     prometheus::Registry registry;

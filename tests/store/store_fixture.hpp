@@ -3,6 +3,7 @@
 #include "core/digest.hpp"
 #include "core/mailbox.hpp"
 #include "store/store.hpp"
+#include "tests/support/hand_clock.hpp"
 #include "tests/support/open_store.hpp"
 
 #include <gtest/gtest.h>
@@ -17,18 +18,9 @@
 namespace graphhook::store {
 
 /// A clock that only moves when told.
-class ManualClock final : public Clock {
+class ManualClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        return SystemTime(std::chrono::microseconds(1'800'000'000'000'000 + offset_.load()));
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(std::chrono::hours(24) + std::chrono::microseconds(offset_.load()));
-    }
-    void advance(std::chrono::microseconds by) { offset_ += by.count(); }
-
-  private:
-    std::atomic<std::int64_t> offset_{0};
+    ManualClock() : HandClock(SystemTime(std::chrono::seconds(1'800'000'000))) {}
 };
 
 inline StreamPtr stream(

@@ -8,6 +8,7 @@
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/options.hpp"
 #include "tests/subscriptions/imposter.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
@@ -26,23 +27,9 @@ namespace graphhook::subscriptions::test {
 /// 2026-11-21T08:00:00Z
 inline constexpr SystemTime kStart{std::chrono::seconds(1'795'248'000)};
 
-class SteppedClock final : public Clock {
+class SteppedClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        const std::lock_guard lock(mutex_);
-        return now_;
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(system_now().time_since_epoch());
-    }
-    void advance(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        now_ += by;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    SystemTime now_ = kStart;
+    SteppedClock() : HandClock(kStart) {}
 };
 
 /// A folder that goes with the test.

@@ -9,6 +9,7 @@
 #include "subscriptions/reconcile/reconciler.hpp"
 #include "subscriptions/reconcile/subscription_table.hpp"
 #include "subscriptions/sync/sync_table.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -29,27 +30,9 @@ inline constexpr SystemTime kNow{std::chrono::seconds(1'795'248'000)};
 inline const std::string kUrl = "https://hooks.example.com/graph/notifications";
 inline const std::string kLifecycleUrl = "https://hooks.example.com/graph/lifecycle";
 
-class FakeClock final : public Clock {
+class FakeClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        const std::lock_guard lock(mutex_);
-        return now_;
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(system_now().time_since_epoch());
-    }
-    void advance(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        now_ += by;
-    }
-    void set(SystemTime now) {
-        const std::lock_guard lock(mutex_);
-        now_ = now;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    SystemTime now_ = kNow;
+    FakeClock() : HandClock(kNow) {}
 };
 
 /// Works, in memory. Outlives the workers of a test, as the file on disk would.

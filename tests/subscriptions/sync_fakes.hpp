@@ -8,6 +8,7 @@
 #include "subscriptions/metrics.hpp"
 #include "subscriptions/sync/sweeper.hpp"
 #include "subscriptions/sync/sync_table.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <boost/json/parse.hpp>
 #include <prometheus/registry.h>
@@ -30,23 +31,9 @@ namespace graphhook::subscriptions::test {
 /// 2026-11-21T08:00:00Z
 inline constexpr SystemTime kNow{std::chrono::seconds(1'795'248'000)};
 
-class FakeClock final : public Clock {
+class FakeClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        const std::lock_guard lock(mutex_);
-        return now_;
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        return SteadyTime(system_now().time_since_epoch());
-    }
-    void advance(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        now_ += by;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    SystemTime now_ = kNow;
+    FakeClock() : HandClock(kNow) {}
 };
 
 inline const std::string kGraph = "https://graph.microsoft.com/v1.0/";

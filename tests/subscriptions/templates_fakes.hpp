@@ -2,6 +2,7 @@
 
 #include "core/clock.hpp"
 #include "subscriptions/graph/graph_data.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -16,35 +17,12 @@
 namespace graphhook::subscriptions::test {
 
 /// Two faces of time, moved apart or together.
-class TwoFacedClock final : public Clock {
+class TwoFacedClock final : public graphhook::test::HandClock {
   public:
-    [[nodiscard]] SystemTime system_now() const override {
-        const std::lock_guard lock(mutex_);
-        return system_;
-    }
-    [[nodiscard]] SteadyTime steady_now() const override {
-        const std::lock_guard lock(mutex_);
-        return steady_;
-    }
-    void advance(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        system_ += by;
-        steady_ += by;
-    }
-    void set_wall_clock(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        system_ += by;
-    }
-    void turn_back_steady(std::chrono::microseconds by) {
-        const std::lock_guard lock(mutex_);
-        steady_ -= by;
-    }
-
-  private:
-    mutable std::mutex mutex_;
-    /// 2026-11-21T08:00:00Z
-    SystemTime system_{std::chrono::seconds(1'795'248'000)};
-    SteadyTime steady_{std::chrono::hours(1'000)};
+    TwoFacedClock()
+        : HandClock(
+              std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + std::chrono::hours(8)
+          ) {}
 };
 
 /// Collections by path, cut into pages; what was asked for is remembered.
