@@ -216,16 +216,16 @@ void route(
     }
 }
 
-std::string handlers_text(const InspectedItem& item) {
+std::string handlers_text(const InspectedItem& item, bool those_with_data = true) {
     if (!item.known) return "its handlers are not known here";
-    if (item.handlers.empty()) return "no handler takes it";
-    std::string text = "handed to ";
-    for (std::size_t i = 0; i < item.handlers.size(); ++i) {
-        if (i > 0) text += ", ";
-        text += item.handlers[i].handler;
-        if (item.handlers[i].data) text += " (with the resource)";
+    std::string text;
+    for (const auto& route : item.handlers) {
+        if (route.data && !those_with_data) continue;
+        text += text.empty() ? "handed to " : ", ";
+        text += route.handler;
+        if (route.data) text += " (with the resource)";
     }
-    return text;
+    return text.empty() ? "no handler takes it" : text;
 }
 
 void conclude(InspectedItem& item) {
@@ -245,17 +245,17 @@ void conclude(InspectedItem& item) {
         return;
     }
     if (item.content && *item.content != Reason::None) {
-        const bool wanted =
-            !item.known ||
-            std::any_of(item.handlers.begin(), item.handlers.end(), [](const auto& one) {
-                return one.data;
-            });
+        const auto wants = [](const auto& one) { return one.data; };
+        const bool wanted = !item.known || std::ranges::any_of(item.handlers, wants);
         item.outcome = wanted ? held(*item.content)
                               : fmt::format(
                                     "accepted and proved, {}; nobody wants the resource, which "
                                     "could not be decrypted: {}",
                                     handlers_text(item), in_words(*item.content)
                                 );
+        // Who does not want the resource is not kept from the rest.
+        if (wanted && item.known && !std::ranges::all_of(item.handlers, wants))
+            item.outcome += "; " + handlers_text(item, false);
         return;
     }
     item.good = true;

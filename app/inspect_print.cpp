@@ -223,8 +223,13 @@ void put_item(Lines& lines, const InspectedItem& item, std::size_t number, Revea
         if (*item.content == Reason::None && reveal == Reveal::Yes)
             lines.line("content", terminal_text(resource_of(item)));
     }
+    const bool proved = !item.refused && (!item.proof || *item.proof == Reason::None);
     for (const auto& route : item.handlers) {
-        lines.line("goes to", route.data ? route.handler + ", with the resource" : route.handler);
+        const bool gets = proved && (!route.data || !item.content || *item.content == Reason::None);
+        lines.line(
+            gets ? "goes to" : "would go to",
+            route.data ? route.handler + ", with the resource" : route.handler
+        );
     }
 }
 

@@ -128,6 +128,15 @@ class Tests(harness.E2eTest):
                 if reason:
                     self.assertIn(f"{reason}: ", self.inspect(self.body(name), *self.jwks, code=1).stdout)
 
+    def test_where_it_would_go_is_told_of_what_is_false(self):
+        text = self.inspect(self.body("bad-signature"), code=1).stdout
+        self.assertIn("it goes to the quarantine: the token's signature is wrong\n", text)
+        self.assertIn("  would go to    opened, with the resource\n  would go to    closed\n", text)
+        # As in the service, who does not want the resource gets the rest.
+        text = self.inspect(self.body("wrong-padding"), code=1).stdout
+        self.assertIn("; handed to closed\n", text)
+        self.assertIn("  would go to    opened, with the resource\n  goes to        closed\n", text)
+
     def test_by_files_alone(self):
         given = [*self.jwks, "--key", self.key, "--tenant-id", stack.TENANT_ID, "--client-id", stack.CLIENT_ID]
         body = self.body()
