@@ -53,6 +53,15 @@ void ask_again_soon(Opened& answer, const store::Delivery& delivery, SystemTime 
     answer.again_in = std::clamp(age, kSoon, answer.again_in);
 }
 
+/// Which of the tokens were proved before, by a verdict that was not final for others of them.
+void keep_proved(std::vector<authenticity::TokenVerdict>& judged, const std::string& stored) {
+    const auto before = authenticity::verdicts_from_text(stored);
+    if (!before || before->size() != judged.size()) return;
+    for (std::size_t i = 0; i < judged.size(); ++i) {
+        if ((*before)[i].reason == Reason::None) judged[i] = (*before)[i];
+    }
+}
+
 /// Whenever a key set comes, our clock is compared with the platform's.
 bool clock_compared_lately(
     const authenticity::KeySets& sets, const std::string& login, SystemTime now
@@ -177,7 +186,8 @@ Prover::Verdicts Prover::verdicts_of(const store::Delivery& delivery, Round& rou
     if (!proof.verdict.empty()) {
         if (auto known = cache_.find(proof.tokens, now)) return known;
         auto stored = authenticity::verdicts_from_text(proof.verdict);
-        if (stored && authenticity::still_hold(*stored, round.apps->all)) {
+        if (stored && authenticity::is_final(*stored) &&
+            authenticity::still_hold(*stored, round.apps->all)) {
             auto kept =
                 std::make_shared<const std::vector<authenticity::TokenVerdict>>(std::move(*stored));
             remember(proof, kept, round);
@@ -192,19 +202,22 @@ Prover::Verdicts Prover::judge(const store::Delivery& delivery, const Round& rou
     const std::lock_guard one_at_a_time(judging_);
     auto verdicts = cache_.find(proof.tokens, parts_.clock.system_now());
     if (verdicts == nullptr) {
-        verdicts = std::make_shared<const std::vector<authenticity::TokenVerdict>>(
-            authenticity::judge_tokens(
-                proof.tokens, *round.sets, round.apps->all, delivery.received_at
-            )
+        auto judged = authenticity::judge_tokens(
+            proof.tokens, *round.sets, round.apps->all, delivery.received_at
         );
+        keep_proved(judged, proof.verdict);
+        verdicts =
+            std::make_shared<const std::vector<authenticity::TokenVerdict>>(std::move(judged));
         remember(proof, verdicts, round);
     }
-    if (!authenticity::is_final(*verdicts)) return verdicts;
+    auto text = authenticity::to_text(*verdicts);
+    // While one of them may yet be proved they are judged anew each time; what is proved stays so.
+    if (text == proof.verdict && !authenticity::is_final(*verdicts)) return verdicts;
     const auto now = parts_.clock.steady_now();
     const auto [put, is_new] = put_.try_emplace(proof.number, Put{now, verdicts});
     if (is_new || now - put->second.at > kPutAgain || *put->second.what != *verdicts) {
         put->second = {now, verdicts};
-        parts_.keep_verdict(proof.number, authenticity::to_text(*verdicts));
+        parts_.keep_verdict(proof.number, std::move(text));
     }
     while (put_.size() > kMostPut) put_.erase(put_.begin());
     return verdicts;

@@ -28,11 +28,12 @@ struct ProvenTenant {
 
 /// Says of rich deliveries whether they are Graph's, and opens what is in them.
 ///
-/// Operation. A verdict that is stored is trusted, whatever keys are at hand today, unless a token
-/// that was refused for its audience is ours by now. Otherwise the tokens are judged, once for all
-/// deliveries that share them; a final verdict is stored, and remembered as long as the key sets
-/// and the configured applications stay what they are, so that what an operator takes back from the
-/// quarantine is judged by those of that day.
+/// Operation. A final verdict that is stored is trusted, whatever keys are at hand today, unless a
+/// token that was refused for its audience is ours by now. Otherwise the tokens are judged, once
+/// for all deliveries that share them; the verdict is stored, and remembered as long as the key
+/// sets and the configured applications stay what they are, so that what an operator takes back
+/// from the quarantine is judged by those of that day. Of one that is not final yet, what is proved
+/// stays so.
 ///
 /// What came too early or too late by our clock is judged by the platform's where they differ, and
 /// is false only if they were compared within five minutes; else the key sets are fetched first,

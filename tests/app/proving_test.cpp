@@ -163,10 +163,42 @@ TEST_F(ProverTest, WithoutKeySetsItWaitsAndIsProvedWhenTheyCome) {
     EXPECT_EQ(answer.is, Opened::Is::Waits);
     EXPECT_EQ(answer.reason, "keys_missing");
     EXPECT_THAT(keys_wanted, ElementsAre(test::kLogin));
-    EXPECT_THAT(kept, IsEmpty());
     sets = signer().sets(kNow);
     EXPECT_EQ(open(one).is, Opened::Is::Proved);
+    EXPECT_THAT(kept, SizeIs(2));
+}
+
+TEST_F(ProverTest, WhyTokensAreNotProvedYetIsStoredOnceAndNotTrusted) {
+    sets = std::make_shared<authenticity::KeySets>();
+    for (int i = 0; i < 1'000; ++i) (void)open(delivery(proof(genuine())));
+    ASSERT_THAT(kept, SizeIs(1));
+    EXPECT_THAT(kept[0].second, HasSubstr("keys_missing"));
+    const auto one = delivery(proof(genuine(), kept[0].second));
+    clock.steady += hours(1);
+    EXPECT_EQ(open(one).is, Opened::Is::Waits);
     EXPECT_THAT(kept, SizeIs(1));
+    sets = signer().sets(kNow);
+    EXPECT_EQ(open(one).is, Opened::Is::Proved);
+    ASSERT_THAT(kept, SizeIs(2));
+    EXPECT_THAT(kept[1].second, Not(HasSubstr("keys_missing")));
+}
+
+TEST_F(ProverTest, WhatIsProvedStaysSoThoughAnotherTokenOfThePostNeverIs) {
+    const test::TokenSigner other("another-key");
+    const auto tokens = json::serialize(json::array{
+        other.token(test::genuine_claims(kNow, kOtherTenant)),
+        signer().token(test::genuine_claims(kNow))
+    });
+    EXPECT_EQ(open(delivery(proof(tokens))).is, Opened::Is::Proved);
+    EXPECT_EQ(open(delivery(proof(tokens), "fabrikam")).reason, "key_unknown");
+    ASSERT_THAT(kept, SizeIs(1));
+    sets = other.sets(kNow);
+    const auto later = delivery(proof(tokens, kept[0].second));
+    EXPECT_EQ(open(later).is, Opened::Is::Proved);
+    EXPECT_EQ(open(delivery(later.proof, "fabrikam")).is, Opened::Is::Proved);
+    // Forgotten by the store, the first would wait for its key.
+    sets = std::make_shared<authenticity::KeySets>();
+    EXPECT_EQ(open(delivery(proof(tokens))).is, Opened::Is::Waits);
 }
 
 TEST_F(ProverTest, AnUnknownKidWaitsIsToldToTheKeeperAndNamedWithoutTheToken) {

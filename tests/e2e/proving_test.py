@@ -126,6 +126,7 @@ class Tests(RichTest):
         self.waits_for("audit", 4)
         listed = self.service.cli_json("deliveries", "list", "--state", "waiting")
         self.assertEqual(len(listed), 4)
+        self.assertIn("key_unknown", self.service.cli("deliveries", "show", listed[0]["id"]))
         self.assertEqual(self.service.cli_json("quarantine", "list"), [])
         # Key sets were fetched for it once, however often it is asked about.
         fetches = self.metric("graphhook_key_set_fetches_total")
