@@ -15,8 +15,6 @@
 namespace graphhook::app {
 namespace {
 
-namespace json = boost::json;
-
 const std::vector<Column> kDeliveryColumns = {
     {"ID", "id"},          {"HANDLER", "handler"},      {"STATE", "state"},
     {"KIND", "kind"},      {"CHANGE", "change"},        {"SUBSCRIPTION", "subscription"},
