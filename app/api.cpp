@@ -5,6 +5,7 @@
 #include "app/key_folder.hpp"
 #include "app/repairs.hpp"
 #include "app/subscription_views.hpp"
+#include "app/unproved.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 
@@ -159,6 +160,8 @@ Api::ApiReply Api::status() {
     });
     json::array tenants;
     for (const auto& tenant : parts_.subscriptions.list()) tenants.push_back(to_json(tenant));
+    json::array unproved;
+    if (parts_.unproved != nullptr) unproved = to_json_array(parts_.unproved->rows());
     json::value store = nullptr;
     if (stats) store = to_json(*stats, now);
     return {
@@ -170,6 +173,7 @@ Api::ApiReply Api::status() {
             {"now", to_text(now)},
             {"store", std::move(store)},
             {"tenants", std::move(tenants)},
+            {"unproved", std::move(unproved)},
         }
     };
 }

@@ -16,6 +16,7 @@
 namespace graphhook::app {
 
 class KeyFolder;
+class UnprovedWatch;
 
 /// What the command line calls: docs/admin-api.md. Threads: any that may block; everything it needs
 /// must outlive it.
@@ -28,7 +29,8 @@ class Api final : public receiver::AdminApi {
         /// "starting", "ready", "draining".
         std::function<std::string_view()> state;
         SystemTime started_at;
-        KeyFolder* keys = nullptr;  ///< nullptr: there are no encryption keys to show.
+        KeyFolder* keys = nullptr;          ///< nullptr: there are no encryption keys to show.
+        UnprovedWatch* unproved = nullptr;  ///< nullptr: nobody says why rich items wait.
     };
     explicit Api(Parts parts) : parts_(std::move(parts)) {}
 

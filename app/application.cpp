@@ -7,6 +7,7 @@
 #include "app/lifecycle_lane.hpp"
 #include "app/proving.hpp"
 #include "app/proving_keys.hpp"
+#include "app/unproved.hpp"
 #include "authenticity/decryption_pool.hpp"
 #include "authenticity/reason.hpp"
 #include "core/log.hpp"
@@ -95,6 +96,7 @@ struct Application::Impl {
     std::once_flag decryption_made;
     std::unique_ptr<authenticity::DecryptionPool> decryption;
     std::unique_ptr<Prover> prover;
+    std::unique_ptr<UnprovedWatch> unproved;
     std::unique_ptr<subscriptions::StoreSubscriptionTable> table;
     std::unique_ptr<subscriptions::StoreSyncTable> sync;
     std::unique_ptr<subscriptions::SubscriptionManager> subscriptions;
@@ -189,6 +191,7 @@ Result<void> Application::start() {
         std::make_unique<ProvingKeys>(config.subscriptions, *s.store, s.clock, s.registry);
     s.proving_keys->start();
     s.prover = s.make_prover();
+    s.unproved = std::make_unique<UnprovedWatch>(*s.prover, s.clock);
 
     // Who keeps Graph willing to call us. It only looks, until everybody else is in place.
     s.table = std::make_unique<subscriptions::StoreSubscriptionTable>(*s.store);
@@ -208,7 +211,7 @@ Result<void> Application::start() {
     // Who brings what is stored to the handlers; what the last process left begins here and now.
     s.source = std::make_unique<handlers::StoreSource>(*s.store);
     handlers::DispatcherOptions dispatching;
-    dispatching.opener = s.prover.get();
+    dispatching.opener = s.unproved.get();
     for (const auto reason : authenticity::all_reasons()) {
         if (authenticity::may_be_proved_later(reason)) {
             s.handler_metrics.expect_unproved(authenticity::to_string(reason));
@@ -247,6 +250,7 @@ Result<void> Application::start() {
         .state = [&s] { return state_text(s.health.state()); },
         .started_at = s.started_at,
         .keys = s.key_folder.get(),
+        .unproved = s.unproved.get(),
     });
     s.admin = std::make_unique<receiver::AdminServer>(
         config.admin, s.clock, s.registry, s.health, *s.api, [&s] { s.refresh(); }

@@ -116,6 +116,7 @@ Findings examine(const LoadedConfig& loaded, Clock& clock) {
     add(judge_keys(gather_keys(config), service, clock.system_now()));
     add(judge_subscriptions(service));
     add(judge_handlers(service));
+    add(judge_unproved(service));
     add(judge_quarantine(service));
     return found;
 }

@@ -172,6 +172,33 @@ std::string_view remedy_of(std::string_view label) noexcept {
     }
 }
 
+Findings judge_unproved(const ServiceFacts& facts) {
+    Findings found;
+    if (!facts.store) return found;
+    const auto& handlers = facts.store->at("handlers").as_array();
+    const bool any = std::ranges::any_of(handlers, [](const boost::json::value& row) {
+        return row.at("waiting").to_number<std::uint64_t>() > 0;
+    });
+    // What waited until a moment ago is no trouble.
+    if (!any) return found;
+    for (const auto& row : facts.unproved) {
+        const std::string_view label = row.at("reason").as_string();
+        const std::string_view detail = row.at("detail").as_string();
+        const auto reason = authenticity::reason_named(label);
+        auto what = fmt::format(
+            "rich notifications wait for it since {}", std::string_view(row.at("since").as_string())
+        );
+        if (reason) what += fmt::format(": {}", in_words(*reason));
+        if (!detail.empty()) what += fmt::format(" ({})", detail);
+        found.push_back(warn(
+            "proving", std::string(label), std::move(what),
+            reason ? std::string(remedy_of(label))
+                   : "see the log of 'serve' and docs/resource-data.md; it is tried again by itself"
+        ));
+    }
+    return found;
+}
+
 Findings judge_quarantine(const ServiceFacts& facts) {
     Findings found;
     if (!facts.store) return found;

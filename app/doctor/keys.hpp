@@ -32,6 +32,8 @@ struct KeyFacts {
 
 /// What is in the quarantine, by reason, and what to do about each. Pure.
 [[nodiscard]] Findings judge_quarantine(const ServiceFacts& facts);
+/// For what rich notifications wait, as the running `serve` says.
+[[nodiscard]] Findings judge_unproved(const ServiceFacts& facts);
 /// What an operator can do about that reason; of those that wait as of those that are proved false.
 [[nodiscard]] std::string_view remedy_of(std::string_view label) noexcept;
 

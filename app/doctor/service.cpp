@@ -72,6 +72,8 @@ bool ask_serve(const Config& config, ServiceFacts& facts) {
     auto& object = status->as_object();
     if (object.at("store").is_object()) facts.store = object.at("store").as_object();
     facts.tenants = object.at("tenants").as_array();
+    if (const auto* unproved = object.if_contains("unproved"); unproved != nullptr)
+        facts.unproved = unproved->as_array();
     if (!all_rows(client, "subscriptions", facts.failing) ||
         !all_rows(client, "sweeps", facts.sweeps))
         facts.trouble = "'graphhook serve' broke off while it was asked";

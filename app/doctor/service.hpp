@@ -28,6 +28,7 @@ struct ServiceFacts {
     boost::json::array failing;  ///< Rows of subscriptions with a last error.
     boost::json::array sweeps;   ///< Rows of sweeps with a last error.
     boost::json::array templates;
+    boost::json::array unproved;  ///< "reason", "detail", "since": for what rich items wait.
     /// Live subscriptions by the certificate that they have.
     std::map<std::string, std::size_t> certificates;
 };

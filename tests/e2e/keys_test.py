@@ -161,6 +161,10 @@ class Tests(KeysTest):
         self.assertIn("reason=no_private_key: no key 'first'", self.service.log_tail(100))
         self.assertEqual(self.lines(), [])
         rows = [row for row in self.doctor(1) if row["level"] != "ok"]
+        said = self.about(rows, "proving", "warn")
+        self.assertEqual(said["subject"], "no_private_key")
+        self.assertIn("no key 'first' with thumbprint", said["what"])
+        self.assertIn("back into keys.folder", said["remedy"])
         self.assertIn("no key is valid now", next(row["what"] for row in rows if row["subject"] == self.keys))
         missing = next(row for row in rows if row["subject"] == "first")
         self.assertEqual((missing["level"], missing["check"]), ("fail", "keys"))
