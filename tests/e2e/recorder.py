@@ -32,7 +32,7 @@ class Recorder:
         self.service, self.posts = service, []
         self._holding = threading.Event()
         self._to_service = ssl.create_default_context(cafile=certificates.ca_file)
-        self._links = threading.local()
+        self._links, self._all_links = threading.local(), []
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,6 +94,7 @@ class Recorder:
             if link is None:
                 link = http.client.HTTPSConnection("localhost", self.service.port, timeout=30, context=self._to_service)
                 self._links.link = link
+                self._all_links.append(link)
             try:
                 link.request("POST", path, body=body, headers={"Content-Type": kind})
                 reply = link.getresponse()
@@ -112,3 +113,5 @@ class Recorder:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+        for link in self._all_links:
+            link.close()
