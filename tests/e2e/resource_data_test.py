@@ -129,6 +129,38 @@ class Tests(RichTest):
             "refresh_token_file": os.path.join(self.folder, "sign-in.json"), "scopes": ["Presence.Read.All"],
         })
 
+    def test_a_handler_that_asks_later_gets_what_was_stored_by_a_replay(self):
+        handler = {"type": "file", "path": self.output}
+        self.begin({"chat": self.rich(CHAT)}, handlers={"audit": handler})
+        self.change(5, kind="chatMessage")
+        self.service.wait_idle()
+        self.assertEqual([text for text in self.texts() if "data" in json.loads(text)], [])
+        handler["resource_data"] = True
+        self.reload()
+        stack.wait_until(lambda: "configuration reloaded" in self.service.log_tail(1000), 30, "reloaded")
+        self.service.cli("replay", "--since", "1h", "--handler", "audit")
+        self.wait_texts(10)
+        self.assert_all_with_data(self.texts()[5:])
+
+    def test_a_batch_has_the_data_of_each(self):
+        target = self.serve_target()
+        self.begin({"chat": self.rich(CHAT, handlers=["hook"])}, handlers={
+            "hook": {"type": "http", "url": target.url, "resource_data": True, "secret": SECRET, "batch": 20},
+        })
+        self.service.cli("handlers", "pause", "hook")
+        self.change(50, kind="chatMessage")
+        self.service.cli("handlers", "resume", "hook")
+        self.service.wait_idle()
+        self.assertLess(len(target.taken), 50)
+        for text, headers in zip(target.taken, target.headers_taken, strict=True):
+            self.assert_signed(text, headers)
+        lines = [line for text in target.taken for line in json.loads(text)["value"]]
+        sent = {(change["resource"], item["plaintext"]) for change in self.emulator.control(
+            "GET", "/changes?plaintext=1")["changes"] for item in change["items"]}
+        self.assertEqual(len(lines), 50)
+        self.assertEqual({(line["resource"], json.dumps(line["data"], separators=(",", ":"), ensure_ascii=False))
+                          for line in lines}, sent)
+
     def test_what_has_no_rich_form_is_refused_with_line_and_column(self):
         self.prepare({
             "presence": {"tenant": "contoso", "resource": f"communications/presences/{USER}", "changes": ["updated"],
@@ -315,9 +347,10 @@ class Tests(RichTest):
     def test_content_tokens_client_states_and_keys_are_nowhere_but_where_they_belong(self):
         target = self.serve_target(status=lambda line: 422 if line["change"] == "deleted" else 200)
         bare_target = self.serve_target()
-        self.prepare({"chat": self.rich(CHAT, ALL, ("hook", "bare-hook"))}, handlers={
+        self.prepare({"chat": self.rich(CHAT, ALL, ("hook", "bare-hook", "lines"))}, handlers={
             "hook": {"type": "http", "url": target.url, "resource_data": True, "retry": {"attempts": 1}},
             "bare-hook": {"type": "http", "url": bare_target.url},
+            "lines": {"type": "log", "item": True},
         }, log={"level": "debug"})
         recorder = self.record()
         self.service.start()
@@ -330,7 +363,7 @@ class Tests(RichTest):
         self.service.wait_idle()
         self.change(1, "updated", kind="chatMessage", forge="tokens-null")  # waits
         self.change(1, "updated", kind="chatMessage", forge="wrong-audience")
-        self.wait_unproved("tokens_null", 2)
+        self.wait_unproved("tokens_null", 3)
         self.assertEqual(len(target.taken), 20)
         self.assertEqual(len(bare_target.taken), 22)
         self.wait_metric("graphhook_dead_letters", 1)
@@ -350,6 +383,8 @@ class Tests(RichTest):
         self.stop_cleanly()
         with open(self.service.log_file, "rb") as file:
             said["log"] = file.read()
+        self.assert_in_none_of(secret + states + signatures + [b"encryptedContent"], {"log": said["log"]})
+        self.assertIn(b"resourceData", said["log"])  # the items that the log handler writes
         self.assert_in_none_of(secret + states + signatures, said)
         # The store may hold a client state until Graph has confirmed the subscription, tokens as long as what they prove.
         self.assert_in_none_of(secret, running)
