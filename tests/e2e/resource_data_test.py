@@ -227,6 +227,10 @@ class Tests(RichTest):
         self.assert_all_with_data([text for text in self.texts() if json.loads(text)["data"] is not None])
         self.assertEqual(self.metric("graphhook_items_unproved_total"), 0)
         self.assertEqual(self.metric("graphhook_items_disproved_total"), 0)
+        proofs = {json.dumps(posted.json["validationTokens"]) for posted in recorder.posts
+                  if posted.json.get("validationTokens")}
+        self.assertEqual(len(self.store_verdicts()), len(proofs))  # once, however often they came
+        self.assertLess(len(proofs), len(recorder.posts))
         seen = set()
         for posted in recorder.posts:
             for token in posted.json.get("validationTokens") or []:

@@ -155,3 +155,10 @@ class RichTest(E2eTest):
             rows = store.execute(statement, values).fetchall()
         store.close()
         return rows
+
+    def store_verdicts(self):
+        """Of all tokens in the store, which may be in use."""
+        store = sqlite3.connect(f"file:{self.service.store_file}?mode=ro", uri=True)
+        rows = store.execute("SELECT verdict FROM proof").fetchall()
+        store.close()
+        return [row[0] for row in rows]
