@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every forgery that graph-emulator makes, through the whole service: answered 202, never handed over, counted and kept
-under its reason, and no genuine one suffers. One service for all of them; a test for each, named like the forgery."""
+under its reason, and no genuine one suffers. A test for each, named like the forgery; one service for all of them, and
+one more for tokens of version 1."""
 
 import collections
 import json
@@ -58,14 +59,16 @@ PROMPT = 12
 
 
 class Tests(harness.E2eTest):
+    token_version = "2"
+
     @classmethod
     def setUpClass(cls):
         cls.failed = False
-        cls.folder = os.path.join(harness.BUILD, "e2e", f"forgeries-{os.getpid()}")
+        cls.folder = os.path.join(harness.BUILD, "e2e", f"forgeries{cls.token_version}-{os.getpid()}")
         shutil.rmtree(cls.folder, ignore_errors=True)
         cls.rich = RichStack(cls.folder)
         cls.addClassCleanup(cls.clean_up)
-        cls.rich.start("--no-kind-limits", "--connections", "2")
+        cls.rich.start("--no-kind-limits", "--connections", "2", "--token-version", cls.token_version)
         cls.service, cls.emulator = cls.rich.service, cls.rich.emulator
         done = subprocess.run([cls.emulator.program, "forgeries", "-o", "json"], capture_output=True, check=True)
         cls.forgeries = {one["name"]: one for one in json.loads(done.stdout)}
@@ -313,6 +316,10 @@ def add(name):
 
 for forgery_name in REASONS:
     add(forgery_name)
+
+
+class TestsOfVersion1(Tests):
+    token_version = "1"
 
 if __name__ == "__main__":
     unittest.main()
