@@ -109,7 +109,7 @@ class Tests(E2eTest):
         self.assertEqual({row["level"] for row in rows}, {"ok"}, rows)
         self.assertEqual({row["check"] for row in rows}, {
             "configuration", "serve", "store", "certificate", "public-url", "token", "permissions", "credential", "clock",
-            "subscription", "handler"})
+            "subscription", "handler", "quarantine"})
         said = self.service.cli("doctor")
         self.assertEqual(len(said.splitlines()), len(rows))
         for line in said.splitlines():
