@@ -72,7 +72,11 @@ std::string to_text(const Findings& findings, bool colour) {
         );
         if (!finding.subject.empty()) line += " " + for_log(finding.subject, kLongest);
         line += ": " + for_log(finding.what, kLongest);
-        if (!finding.remedy.empty()) line += ". What to do: " + for_log(finding.remedy, kLongest);
+        // What Graph said itself ends with its own full stop.
+        if (!finding.remedy.empty()) {
+            line += line.ends_with('.') ? " " : ". ";
+            line += "What to do: " + for_log(finding.remedy, kLongest);
+        }
         out += line + "\n";
     }
     return out;

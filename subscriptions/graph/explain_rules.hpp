@@ -104,6 +104,11 @@ inline constexpr auto kRules = std::to_array<Rule>({
      .cause = "Graph does not take all of the query in the resource: no $top, $skip, $orderby or "
               "$expand, and no body in $select",
      .remedy = "leave that out; a handler may fetch a message's body itself"},
+    {.name = "certificate-fixed",
+     .message = {"encryptioncertificate", "updat"},
+     .cause = "Graph does not let this subscription have another certificate for resource data",
+     .remedy = "nothing: within minutes it is replaced by one that has it, and until then its "
+               "notifications are read with the old key"},
     {.name = "certificate-property",
      .message = {"encryptioncertificate"},
      .cause = "Graph does not take the certificate for resource data, or its id: {said}",

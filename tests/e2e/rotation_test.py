@@ -152,6 +152,10 @@ class Tests(KeysTest):
         self.assertIn("the last rotation is not complete: 2 subscriptions still use 'first'", done.stderr)
         self.assertIn("--force", done.stderr)
         self.assertEqual(set(self.rows()), {"first", "second"})
+        # What Graph refused is said, and that nothing has to be done.
+        said = next(row for row in self.doctor(1) if row["subject"] == "contoso/room1")
+        self.assertIn("does not let this subscription have another certificate", said["what"])
+        self.assertIn("nothing: within minutes it is replaced", said["remedy"])
         code, said, progress = ended(300)
         self.assertEqual(code, 0, progress)
         self.assertIn("done: every subscription", said)

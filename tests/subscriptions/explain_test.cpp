@@ -87,6 +87,11 @@ std::vector<Case> cases() {
              "singleValueExtendedProperties,multiValueExtendedProperties are not supported in "
              "subscription resource Url.]"
          )},
+        {"certificate-fixed",
+         refused(
+             400, "InvalidRequest",
+             "Property encryptionCertificate of a subscription cannot be updated."
+         )},
         {"certificate-property",
          refused(
              400, "InvalidRequest",
