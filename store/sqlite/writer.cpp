@@ -321,23 +321,27 @@ std::uint64_t Writer::wal_bytes() const {
     return static_cast<std::uint64_t>(connection_->wal_pages()) * (kSqlitePage + 24);
 }
 
-/// The bulk is copied beside us; when that is done, what came meanwhile is little, and with all of
-/// it copied the next commit starts the WAL from its beginning. Above half of the limit readers are
-/// sent away for that.
+/// The bulk is copied beside us, from an eighth of the limit on. From three eighths on we finish
+/// it, once what came meanwhile is little: with all of it copied the next commit starts the WAL
+/// from its beginning. Everybody waits for the fsync of that, so it must not come often. Above five
+/// eighths it is not put off any more, and readers are sent away for it.
 void Writer::checkpoint() {
     if (const auto failure = checkpointer_.failure()) {
         throw std::runtime_error("writing back the WAL failed: " + *failure);
     }
     const std::uint64_t size = wal_bytes();
-    if (size < options_.wal_bytes / 8) {
+    if (size < options_.wal_bytes / 8 * 3) {
         // Now and then all the same: what a quiet store has in its WAL is read at its next start.
-        if (ticks_ < kTicksBetweenCheckpoints) return;
-        ticks_ = 0;
-        if (connection_->wal_pages() > checkpointer_.written()) checkpointer_.nudge();
+        const bool is_time = ticks_ >= kTicksBetweenCheckpoints;
+        if (is_time) ticks_ = 0;
+        const int most_left = is_time ? 0 : kLittle;
+        const bool wanted = is_time || size >= options_.wal_bytes / 8;
+        if (wanted && connection_->wal_pages() - checkpointer_.written() > most_left)
+            checkpointer_.nudge();
         return;
     }
     const auto begin = steady_clock::now();
-    const bool urgent = size >= options_.wal_bytes / 2;
+    const bool urgent = size >= options_.wal_bytes / 8 * 5;
     if (!checkpointer_.idle()) {
         // Near the limit it is waited for; else it may take its time.
         if (size < options_.wal_bytes / 4 * 3) return;

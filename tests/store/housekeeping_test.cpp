@@ -163,6 +163,27 @@ TEST_F(Housekeeping, TheWalIsBoundedBesideASlowReaderAndASteadyWriter) {
     EXPECT_GT(lists, 0u);
 }
 
+TEST_F(Housekeeping, RepliesWaitForTheWalToBeFinishedOnlyWhenMuchIsInIt) {
+    opened.options.wal_bytes = 8u << 20;
+    opened.reopen();
+    const auto finished = [&] {
+        for (const auto& family : opened.registry.Collect()) {
+            if (family.name == "graphhook_store_checkpoint_stall_seconds")
+                return family.metric.at(0).histogram.sample_count;
+        }
+        return std::uint64_t{0};
+    };
+    ASSERT_EQ(finished(), 0u);
+    std::uint64_t size = 0;
+    for (int i = 0; i < 2'000 && finished() == 0; ++i) {
+        size = std::filesystem::file_size(opened.dir.file("store.db-wal"));
+        ASSERT_TRUE(append({item(std::to_string(i), std::string(40'000, 'x'))}).has_value());
+    }
+    EXPECT_GT(finished(), 0u);
+    // But for the last append or two.
+    EXPECT_GT(size, opened.options.wal_bytes / 8 * 3 - (256u << 10));
+}
+
 TEST_F(Housekeeping, AReaderFromOutsideThatHoldsTheWalMeansRefusalNotAnEndlessWal) {
     opened.options.wal_bytes = 1u << 20;
     opened.reopen();
