@@ -65,7 +65,7 @@ case $mode in
     default)
         step 15m "install packages" deploy/install-packages.sh build test
         build asan
-        step 20m "clang-tidy" python3 tests/lint/tidy.py build/asan
+        step 30m "clang-tidy" python3 tests/lint/tidy.py build/asan
         check asan 25m
         ;;
     plain)
