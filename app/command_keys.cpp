@@ -154,15 +154,12 @@ void give_to_service(const std::string& folder, const std::string& file, bool fo
 /// Now; but the next second, if the life of a key in the folder began in this one: certificates
 /// tell seconds, and the later made key is to be the newer one.
 SystemTime later_than_all(const Config& config) {
-    const auto second = [] {
-        return std::chrono::floor<std::chrono::seconds>(real_clock().system_now());
-    };
+    const auto began = std::chrono::floor<std::chrono::seconds>(real_clock().system_now());
     const auto read = authenticity::read_keyring(config.keys.folder, passphrase_of(config));
-    const auto began = second();
-    const bool any = read && std::ranges::any_of(read->keyring.keys(), [&](const auto& key) {
-                         return key->not_before == began;
-                     });
-    while (any && second() == began) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const bool taken = read && std::ranges::any_of(read->keyring.keys(), [&](const auto& key) {
+                           return key->not_before == began;
+                       });
+    if (taken) std::this_thread::sleep_until(began + std::chrono::seconds(1));
     return real_clock().system_now();
 }
 
