@@ -63,9 +63,8 @@ authenticity::KeySets stored_key_sets(
 ) {
     authenticity::KeySets sets;
     for (const auto& login : logins) {
-        // As KeySetKeeper names them.
-        for (const auto* version : {" v1", " v2"}) {
-            const auto text = shelf.read("key_set " + login + version);
+        for (const auto version : {authenticity::Version::V1, authenticity::Version::V2}) {
+            const auto text = shelf.read(authenticity::shelf_name(login, version));
             if (!text || text->empty()) continue;
             if (auto set = authenticity::key_set_from_text(*text))
                 sets.sets.push_back(std::move(*set));
