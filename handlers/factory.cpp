@@ -13,6 +13,7 @@ struct Make {
     Clock& clock;
     std::uint32_t workers;
     bool resource_data;
+    NotificationWorld* world;
 
     Result<MadeHandler> operator()(const LogOptions& options) const {
         // A log has many readers, and is kept where no content may be.
@@ -31,12 +32,19 @@ struct Make {
         if (handler.has_error()) return handler.error();
         return MadeHandler{std::move(*handler), HttpHandler::time_limit(options)};
     }
+    Result<MadeHandler> operator()(const UserNotificationOptions& options) const {
+        if (world == nullptr || options.target_host_name.empty())
+            return fail(Errc::BadInput, "a user_notification handler needs a target_host_name");
+        return fail(Errc::BadInput, "user notifications need their poster");
+    }
 };
 
 }  // namespace
 
-Result<MadeHandler> make_handler(const HandlerOptions& options, Clock& clock) {
-    return std::visit(Make{clock, options.workers, options.resource_data}, options.type);
+Result<MadeHandler> make_handler(
+    const HandlerOptions& options, Clock& clock, NotificationWorld* world
+) {
+    return std::visit(Make{clock, options.workers, options.resource_data, world}, options.type);
 }
 
 }  // namespace graphhook::handlers

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "handlers/handler.hpp"
 #include "handlers/options.hpp"
+#include "handlers/user_notification/service.hpp"
 
 #include <chrono>
 #include <memory>
@@ -17,8 +18,10 @@ struct MadeHandler {
 };
 
 /// Makes what an entry of `handlers:` describes. Touches neither disk nor network: a target that is
-/// not there yet is retried. Errc::BadInput: the options contradict themselves. `clock` must
-/// outlive the handler.
-[[nodiscard]] Result<MadeHandler> make_handler(const HandlerOptions& options, Clock& clock);
+/// not there yet is retried. Errc::BadInput: the options contradict themselves. `clock` and `world`
+/// must outlive the handler; only user notifications need a `world`.
+[[nodiscard]] Result<MadeHandler> make_handler(
+    const HandlerOptions& options, Clock& clock, NotificationWorld* world = nullptr
+);
 
 }  // namespace graphhook::handlers

@@ -47,17 +47,23 @@ struct Outcome {
     /// RetryAfter: at least this long; absent: as the retry policy says.
     std::optional<std::chrono::milliseconds> delay;
     std::string reason;  ///< RetryAfter, Dead: one line for the operator; no content, no secret.
+    /// What the target answered by which an operator can find it there (ids, a location), as a JSON
+    /// object; kept with the delivery until the notification goes. Empty: nothing. No content, no
+    /// secret; at most 2,000 bytes, a longer one is not kept.
+    std::string receipt = {};
 
     static Outcome done() { return {}; }
     static Outcome retry_item(std::string why, std::optional<std::chrono::milliseconds> wait = {}) {
-        return {Kind::RetryAfter, Blame::Item, wait, std::move(why)};
+        return {Kind::RetryAfter, Blame::Item, wait, std::move(why), {}};
     }
     static Outcome retry_target(
         std::string why, std::optional<std::chrono::milliseconds> wait = {}
     ) {
-        return {Kind::RetryAfter, Blame::Target, wait, std::move(why)};
+        return {Kind::RetryAfter, Blame::Target, wait, std::move(why), {}};
     }
-    static Outcome dead(std::string why) { return {Kind::Dead, Blame::Item, {}, std::move(why)}; }
+    static Outcome dead(std::string why) {
+        return {Kind::Dead, Blame::Item, {}, std::move(why), {}};
+    }
 };
 
 /// What a user plugs in.

@@ -3,7 +3,9 @@
 #include "core/secret.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -53,10 +55,42 @@ struct HttpOptions {
     std::size_t batch = 1;  ///< Deliveries a POST; above 1 the body is {"value": […]}.
 };
 
+/// How a request's body is coded on the wire (RFC 9110 8.4.1); Deflate is the zlib format.
+enum class ContentCoding : std::uint8_t { Identity, Gzip, Deflate };
+
+/// Each change becomes a user notification for the user whose resource changed. Texts are templates
+/// (see handlers/user_notification/template.hpp).
+struct UserNotificationOptions {
+    std::string target_host_name;
+    std::string title, body;  ///< Visual content, if there is a title.
+    std::string raw;          ///< Raw content, if it is not empty.
+    std::string group;
+    /// Empty: made of the handler's name, the notification's number and its time of receipt.
+    std::string app_notification_id;
+    std::string priority;  ///< A template, too: "{data.importance}" is none, low or high.
+    /// Both from the time of receipt, so that every attempt says the same. Zero: not said.
+    std::chrono::milliseconds expires_after{0};
+    std::chrono::milliseconds display_for{0};
+    std::vector<std::string> platforms;
+    struct Fallback {
+        std::chrono::milliseconds after{60'000};
+        std::string title, body;
+    };
+    std::optional<Fallback> fallback;
+    std::string url;  ///< Empty: "{graph}/beta/me/notifications/" of the tenant's cloud.
+    ContentCoding coding = ContentCoding::Identity;
+    bool wrapped = false;  ///< In {"notification": …}, the form of early 2019.
+    std::size_t most_content_bytes = 4'096;
+    /// What becomes of a change whose user has no live UNSID.
+    enum class WithoutUnsid : std::uint8_t { Dead, Skip };
+    WithoutUnsid without_unsid = WithoutUnsid::Dead;
+    std::chrono::milliseconds timeout{20'000};
+};
+
 /// One entry of `handlers:`.
 struct HandlerOptions {
     std::string name;
-    std::variant<LogOptions, FileOptions, HttpOptions> type;
+    std::variant<LogOptions, FileOptions, HttpOptions, UserNotificationOptions> type;
     std::vector<Route> routes;
     RetryOptions retry;
     std::uint32_t workers = 1;

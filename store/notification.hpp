@@ -134,6 +134,9 @@ struct Settlement {
     std::uint32_t used = 0;  ///< The new count of used attempts.
     SystemTime at;           ///< Retry, Release: not before.
     std::string reason;  ///< Retry, Dead: for the operator; bounded at 1,000 bytes by the store.
+    /// What the target answered (JSON), kept with the delivery until its notification goes;
+    /// replaces an earlier one. Empty: nothing changes. Over 2,000 bytes: not kept.
+    std::string receipt = {};
 };
 
 enum class DeliveryState : std::uint8_t {

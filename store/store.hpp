@@ -83,6 +83,7 @@ struct DeliveryRow {
     std::optional<SystemTime> next_at;
     std::string reason;
     bool replayed = false;
+    std::string receipt = {};  ///< As the last settlement that had one told it.
 };
 
 struct StoredNotification {

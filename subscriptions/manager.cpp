@@ -139,7 +139,7 @@ struct SubscriptionManager::Arrival {
 
 SubscriptionManager::SubscriptionManager(SubscriptionsOptions options, Parts parts)
     : parts_(std::move(parts)),
-      tokens_(std::make_shared<TokenCache>()),
+      tokens_(parts_.tokens != nullptr ? parts_.tokens : std::make_shared<TokenCache>()),
       options_(std::move(options)) {
     for (const Tenant& tenant : options_.tenants) slots_.push_back(make_slot(tenant));
     watch(options_);

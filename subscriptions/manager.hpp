@@ -57,6 +57,8 @@ class SubscriptionManager {
         Metrics& metrics;
         RandomHex random = random_hex;
         MakeGraph make_graph;
+        /// Shared with whoever else asks for tokens of these tenants; absent: one of its own.
+        std::shared_ptr<TokenCache> tokens = {};
         /// The certificate for subscriptions with resource data, asked for whenever one is needed;
         /// from any thread, cheap. Absent or nothing: there is none, so nothing rich is created or
         /// moved. After it changed: nudge().
