@@ -7,8 +7,9 @@
 #   tests/run.sh --full       all of that and: g++ 12, thread sanitizer, the long crash tests, ten minutes
 #                             of each fuzz target
 #
-# JOBS says how many compilers and tests run at once (default: one for each processor). Ends with the test
-# runner's own lines; exit code 0 only if every step passed, and the first that fails ends the run.
+# JOBS says how many compilers run at once (default: one for each processor); tests, which mostly wait, run half as
+# many again. Ends with the test runner's own lines; exit code 0 only if every step passed, and the first that fails
+# ends the run.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -18,11 +19,12 @@ case "${1:-}" in
     '') ;;
     --plain) mode=plain ;;
     --full) mode=full ;;
-    -h|--help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -h|--help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 jobs=${JOBS:-$(nproc)}
+test_jobs=$((jobs + (jobs + 1) / 2))
 began=$(date +%s)
 export NINJA_STATUS='[%f/%t %es] '
 export CTEST_OUTPUT_ON_FAILURE=1
@@ -52,7 +54,7 @@ build() {  # PRESET
 check() {  # PRESET LIMIT [CTEST OPTION...]
     preset=$1 limit=$2
     shift 2
-    step "$limit" "tests $preset" ctest --preset "$preset" --parallel "$jobs" --no-tests=error --timeout 300 "$@"
+    step "$limit" "tests $preset" ctest --preset "$preset" --parallel "$test_jobs" --no-tests=error --timeout 300 "$@"
 }
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
