@@ -22,6 +22,17 @@ const std::vector<Column> kDeliveryColumns = {
     {"REASON", "reason"},  {"RESOURCE", "resource"},
 };
 
+/// What handlers' targets answered, of those that answered something to keep.
+void print_receipts(OutputFormat format, const boost::json::array& deliveries) {
+    boost::json::array with;
+    for (const auto& row : deliveries) {
+        if (!row.at("receipt").is_null()) with.push_back(row);
+    }
+    if (with.empty()) return;
+    std::cout << '\n';
+    print_rows(format, {{"HANDLER", "handler"}, {"RECEIPT", "receipt"}}, with);
+}
+
 template <class T, class Ask>
 ExitCode with_store(const CommandContext& context, Ask&& ask, auto&& show) {
     const auto opened = open_offline(context);
@@ -78,6 +89,7 @@ ExitCode show_delivery(const CommandContext& context, const std::string& id) {
             print_object(context.output, object);
             std::cout << '\n';
             print_rows(context.output, kDeliveryColumns, deliveries);
+            print_receipts(context.output, deliveries);
             return kDone;
         }
     );

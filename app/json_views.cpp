@@ -51,6 +51,7 @@ json::object to_json(const store::DeliveryRow& row) {
         {"next_at", time_or_null(row.next_at)},
         {"reason", row.reason},
         {"replayed", row.replayed},
+        {"receipt", json_or_text(row.receipt)},
     };
 }
 
