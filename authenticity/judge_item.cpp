@@ -1,4 +1,5 @@
 #include "authenticity/issuers.hpp"
+#include "authenticity/proof.hpp"
 #include "authenticity/token.hpp"
 
 #include <algorithm>
@@ -23,13 +24,6 @@ struct Answer {
     Reason reason;
 };
 
-/// Of a genuine token for the item.
-Reason time_reason(const TokenVerdict& verdict, SystemTime received_at) {
-    if (received_at > verdict.expires + kLeeway) return Reason::TokenExpired;
-    if (received_at < verdict.not_before - kLeeway) return Reason::TokenNotYetValid;
-    return Reason::None;
-}
-
 Answer answer_of(
     const TokenVerdict& verdict, const Expected& expected, SystemTime received_at,
     bool clock_doubtful
@@ -40,7 +34,7 @@ Answer answer_of(
     if (verdict.reason == Reason::None) {
         if (!tenant || !app || !same_login(verdict.login, expected.login))
             return {Nearness::ForAnother, Reason::TokenCoverage};
-        const Reason reason = time_reason(verdict, received_at);
+        const Reason reason = time_reason(verdict.not_before, verdict.expires, received_at);
         if (reason != Reason::None && clock_doubtful)
             return {Nearness::MayBeProved, Reason::ClockDoubtful};
         return {Nearness::OutsideTime, reason};

@@ -103,6 +103,32 @@ bool read_claims(const json::object& object, Claims& claims) {
     return reader.good;
 }
 
+/// RFC 6749 3.3: printable ASCII without quote and backslash, with spaces between.
+bool read_scopes(std::string_view text, std::vector<std::string>& into) {
+    const bool good = std::ranges::all_of(text, [](char c) {
+        return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+    });
+    if (!good) return false;
+    while (!text.empty()) {
+        const auto space = text.find(' ');
+        if (space != 0) into.emplace_back(text.substr(0, space));
+        text = space == std::string_view::npos ? std::string_view{} : text.substr(space + 1);
+    }
+    return true;
+}
+
+std::optional<UserClaims> read_user(const json::object& object) {
+    Reader reader(object);
+    UserClaims user;
+    reader.text("oid", user.user_id);
+    const auto type = reader.optional_text("idtyp");
+    const auto scopes = reader.optional_text("scp");
+    if (!reader.good || !is_guid(user.user_id)) return std::nullopt;
+    if (scopes && !read_scopes(*scopes, user.scopes)) return std::nullopt;
+    if (type && *type != "user") user.scopes.clear();
+    return user;
+}
+
 Reason read_header(const json::object& header, std::string& kid) {
     constexpr std::array<std::string_view, 5> kNever = {"crit", "jwk", "jku", "x5c", "x5u"};
     const bool brings_key =
@@ -137,6 +163,7 @@ Jws read_jws(std::string_view token) {
     if (jws.kid.size() > kLongestKid) jws.kid.clear();
     const auto payload = object_of(token.substr(first + 1, second - first - 1));
     const bool claims = payload && read_claims(*payload, jws.claims);
+    if (payload) jws.user = read_user(*payload);
     auto signature = from_strict_base64url(token.substr(second + 1));
     if (by_header != Reason::None) {
         jws.reason = by_header;

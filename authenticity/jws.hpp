@@ -21,6 +21,13 @@ struct Claims {
     SystemTime not_before, expires;
 };
 
+/// What a user's access token claims beyond that.
+struct UserClaims {
+    std::string user_id;  ///< `oid`; a GUID.
+    /// The words of `scp`. Empty where there is none, and where `idtyp` says that it is no user's.
+    std::vector<std::string> scopes;
+};
+
 /// A JWS in compact form (RFC 7515 3.1), taken apart.
 struct Jws {
     /// None: in form, and RS256. TokenMalformed, TokenAlgorithm: what is below is there as far as
@@ -29,6 +36,9 @@ struct Jws {
     Reason reason = Reason::None;
     std::string kid;
     Claims claims;
+    /// Nothing: `oid` is no GUID, or `scp` or `idtyp` no text. A validation token needs none of
+    /// them: for `reason` they do not matter.
+    std::optional<UserClaims> user;
     std::string_view signed_part;  ///< Within the text that was read.
     std::string signature;
 };

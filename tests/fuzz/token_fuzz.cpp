@@ -1,7 +1,8 @@
-// The tokens of a POST. What holds for every input: there is a verdict, none of it says genuine
-// (the keys here are nobody's), and it survives being written.
+// The tokens of a POST, and of a user. What holds for every input: there is a verdict, none of it
+// says genuine (the keys here are nobody's), and that of a POST survives being written.
 #include "authenticity/jws.hpp"
 #include "authenticity/token.hpp"
+#include "authenticity/user_token.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -32,18 +33,19 @@ const KeySets& keys() {
     return sets;
 }
 
+const Expected kOurs[] = {
+    {.tenant_id = "84bd8158-6d4d-4958-8b9f-9d6445542f95",
+     .client_id = "8e460676-ae3f-4b1e-8790-ee0fb5d6148f",
+     .login = "https://login.microsoftonline.com"}
+};
+
 void judge(std::string_view tokens) {
-    static const Expected ours[] = {
-        {.tenant_id = "84bd8158-6d4d-4958-8b9f-9d6445542f95",
-         .client_id = "8e460676-ae3f-4b1e-8790-ee0fb5d6148f",
-         .login = "https://login.microsoftonline.com"}
-    };
-    const auto verdicts = judge_tokens(tokens, keys(), ours, kNow);
+    const auto verdicts = judge_tokens(tokens, keys(), kOurs, kNow);
     if (verdicts.empty()) std::abort();
     for (const TokenVerdict& verdict : verdicts) {
         if (verdict.reason == Reason::None || !verdict.login.empty()) std::abort();
     }
-    if (judge_item(verdicts, ours[0], kNow, false) == Reason::None) std::abort();
+    if (judge_item(verdicts, kOurs[0], kNow, false) == Reason::None) std::abort();
     const auto again = verdicts_from_text(to_text(verdicts));
     if (!again || *again != verdicts) std::abort();
 }
@@ -57,6 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Jws jws = read_jws(text);
     if (jws.reason == Reason::None && (jws.kid.empty() || jws.claims.tenant_id.size() != 36))
         std::abort();
+    const UserTokenVerdict user = judge_user_token(text, keys(), kOurs, kNow);
+    if (user.reason == Reason::None || (jws.user && jws.user->user_id.size() != 36)) std::abort();
     if (text.find_first_of("\"\\") == std::string_view::npos)
         judge("[\"" + std::string(text) + "\"]");
     return 0;
