@@ -7,6 +7,7 @@
 #include "store/options.hpp"
 #include "store/subscription.hpp"
 #include "store/sync.hpp"
+#include "store/unsid.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -62,6 +63,7 @@ struct StoreStats {
     std::string refusing;  ///< Why appends are refused now; empty: they are not.
     std::map<std::string, std::uint64_t> quarantined;  ///< How many are there, by the label.
     std::optional<SystemTime> oldest_notification;     ///< Received at, of what is stored.
+    std::map<std::string, std::uint64_t> unsids;       ///< That have not expired, by platform.
 };
 
 struct DeliveryQuery {
@@ -211,6 +213,18 @@ class Store {
     virtual void watermarks(SyncKey key, Completion<std::vector<Watermark>> done) = 0;
     /// All of it or none, durable when completed.
     virtual void change_sync(SyncChange change, Completion<std::monostate> done) = 0;
+
+    // --- where users' notifications are to be sent
+    /// Durable when completed. Replaces the one of the same tenant, user, UNSID and platform, texts
+    /// compared as they are. Where its user would have more than kMostUnsidsOfOneUser, expired ones
+    /// give way first. Errc::Full: as of append(). Errc::BadInput: one of these four is empty.
+    virtual void put_unsid(Unsid unsid, Completion<UnsidPut> done) = 0;
+    /// The newest registered first. What has expired is there until housekeeping drops it, unless
+    /// `live_at` says otherwise.
+    virtual void unsids(UnsidQuery query, Completion<std::vector<Unsid>> done) = 0;
+    /// How many. Errc::BadInput: tenant, user and UNSID are all empty. A large selection is dropped
+    /// in slices, without what is put meanwhile.
+    virtual void drop_unsids(UnsidQuery selection, Completion<std::uint64_t> done) = 0;
 
     // --- a few texts by name, for what has no table of its own (below 64 KiB each)
     /// Durable when completed; an empty text erases it.

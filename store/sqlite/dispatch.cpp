@@ -13,7 +13,7 @@ std::int64_t micros(SystemTime time) {
 
 Dispatch::Dispatch(
     Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-    Proofs& proofs, Quarantine& quarantine, Clock& clock
+    Proofs& proofs, Quarantine& quarantine, Receipts& receipts, Clock& clock
 )
     : connection_(connection),
       writes_(writes),
@@ -22,6 +22,7 @@ Dispatch::Dispatch(
       folds_(folds),
       proofs_(proofs),
       quarantine_(quarantine),
+      receipts_(receipts),
       clock_(clock),
       insert_handler_(connection, "INSERT INTO handler(id, name, paused) VALUES(?, ?, 0)"),
       pause_handler_(connection, "UPDATE handler SET paused = ? WHERE id = ?"),

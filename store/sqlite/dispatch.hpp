@@ -7,6 +7,7 @@
 #include "store/sqlite/pages.hpp"
 #include "store/sqlite/proofs.hpp"
 #include "store/sqlite/quarantine.hpp"
+#include "store/sqlite/receipts.hpp"
 #include "store/sqlite/streams.hpp"
 #include "store/sqlite/writes.hpp"
 #include "store/store.hpp"
@@ -34,7 +35,7 @@ class Dispatch {
   public:
     Dispatch(
         Connection& connection, Writes& writes, Pages& pages, Streams& streams, FoldMap& folds,
-        Proofs& proofs, Quarantine& quarantine, Clock& clock
+        Proofs& proofs, Quarantine& quarantine, Receipts& receipts, Clock& clock
     );
 
     // --- start
@@ -158,6 +159,7 @@ class Dispatch {
     FoldMap& folds_;
     Proofs& proofs_;
     Quarantine& quarantine_;
+    Receipts& receipts_;
     Clock& clock_;
     std::map<std::string, std::unique_ptr<HandlerState>> handlers_;
     bool finished_some_ = false;

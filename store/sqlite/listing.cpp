@@ -3,6 +3,7 @@
 #include "store/sqlite/handler_state.hpp"
 #include "store/sqlite/quarantine.hpp"
 #include "store/sqlite/streams.hpp"
+#include "store/sqlite/unsids.hpp"
 
 #include <sqlite3.h>
 
@@ -40,7 +41,7 @@ ReadTransaction::~ReadTransaction() {
         result = sqlite3_exec(connection_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-Snapshot::Snapshot(Connection& connection) : connection_(connection) {
+Snapshot::Snapshot(Connection& connection) : connection_(connection), receipts_(connection) {
     Statement streams(connection, kReadStreams);
     for (Query query(streams); query.step();) {
         streams_.resize(static_cast<std::size_t>(query.integer(0)) + 1);
@@ -228,6 +229,7 @@ bool Listing::step(Connection& connection, std::vector<DeliveryRow>& rows) {
                 if (!row || (query_.state && row->state != *query_.state)) continue;
                 if (!data) data = snapshot.data(page->page).value_or("");
                 row->stream = stream;
+                row->receipt = snapshot.receipt(handler, row->id);
                 if (const auto content = read_content(*data, head))
                     row->resource = content->resource;
                 found.push_back(std::move(*row));
@@ -278,6 +280,7 @@ Result<StoredNotification> show_notification(
         );
         if (!row) continue;
         row->stream = stored.stream;
+        row->receipt = snapshot.receipt(handler, id);
         row->resource = stored.resource;
         stored.deliveries.push_back(std::move(*row));
     }
@@ -316,6 +319,7 @@ bool FileStats::step(Connection& connection, StoreStats& stats) {
         for (Query query(reasons); query.step();) {
             ++next.quarantined[quarantine_label(query.text(0))];
         }
+        next.unsids = count_live_unsids(connection, now_);
         Statement oldest(connection, kOldestNotification);
         if (Query query(oldest); query.step()) next.oldest_notification = time_of(query.integer(0));
         next.notifications = static_cast<std::uint64_t>(

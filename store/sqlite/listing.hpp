@@ -2,6 +2,7 @@
 
 #include "store/sqlite/lane_cursor.hpp"
 #include "store/sqlite/page.hpp"
+#include "store/sqlite/receipts.hpp"
 #include "store/sqlite/sql.hpp"
 #include "store/store.hpp"
 
@@ -55,9 +56,14 @@ class Snapshot {
         const OfHandler& handler, const Page& page, std::uint32_t index, const Head& head,
         const std::map<std::uint32_t, DeliveryRow>& rows, const LeasedNow& leased
     );
+    /// What the target answered; empty: nothing is kept.
+    [[nodiscard]] std::string receipt(const OfHandler& handler, NotificationId id) {
+        return receipts_.find(handler.number, id.value);
+    }
 
   private:
     Connection& connection_;
+    ReceiptReader receipts_;
     std::vector<OfHandler> handlers_;
     std::vector<Stream> streams_;
 };
@@ -95,9 +101,11 @@ class Listing {
 /// Statistics as far as the file tells, for looking while nobody serves; step by step.
 class FileStats {
   public:
+    explicit FileStats(SystemTime now) : now_(now) {}
     bool step(Connection& connection, StoreStats& stats);
 
   private:
+    SystemTime now_;
     std::int64_t from_ = 0;
     bool begun_ = false;
 };

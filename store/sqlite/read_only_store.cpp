@@ -4,6 +4,7 @@
 #include "store/sqlite/listing.hpp"
 #include "store/sqlite/lookup.hpp"
 #include "store/sqlite/sync_tables.hpp"
+#include "store/sqlite/unsids.hpp"
 
 #include <utility>
 
@@ -79,8 +80,8 @@ void ReadOnlyStore::extend(std::string, std::vector<NotificationId>, std::chrono
 void ReadOnlyStore::stats(Completion<StoreStats> done) {
     read_steps<StoreStats>(
         *reader_, std::move(done),
-        [this, counting =
-                   FileStats()](Connection& connection, StoreStats& stats) mutable -> Result<bool> {
+        [this, counting = FileStats(clock_.system_now()
+               )](Connection& connection, StoreStats& stats) mutable -> Result<bool> {
             const bool over = counting.step(connection, stats);
             stats.free_bytes = free_bytes_at(path_);
             stats.database_bytes = file_bytes(path_);
@@ -185,6 +186,23 @@ void ReadOnlyStore::note(std::string name, Completion<std::string> done) {
 }
 
 void ReadOnlyStore::change_sync(SyncChange, Completion<std::monostate> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::put_unsid(Unsid, Completion<UnsidPut> done) {
+    refuse(std::move(done));
+}
+
+void ReadOnlyStore::unsids(UnsidQuery query, Completion<std::vector<Unsid>> done) {
+    read_steps<std::vector<Unsid>>(
+        *reader_, std::move(done),
+        [listing = UnsidListing(std::move(query))](
+            Connection& connection, auto& found
+        ) mutable -> Result<bool> { return listing.step(connection, found); }
+    );
+}
+
+void ReadOnlyStore::drop_unsids(UnsidQuery, Completion<std::uint64_t> done) {
     refuse(std::move(done));
 }
 

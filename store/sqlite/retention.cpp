@@ -94,6 +94,7 @@ void Retention::delete_some(Tables& tables) {
         if (!crowded && tables.quarantine.holds(row.page)) continue;
         wanted_ = 0;
         tables.quarantine.page_goes(row.page);
+        tables.receipts.page_goes(row.page);
         tables.writes.add(delete_head_, {row.page});
         tables.writes.add(delete_body_, {row.page});
         deleted_ += row.count;

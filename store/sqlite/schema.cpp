@@ -8,7 +8,7 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x47486b31;  // "GHk1"
 
 // One entry a schema version, never changed once released. What the tables mean: docs/store.md.
-constexpr std::array<const char*, 3> kMigrations = {
+constexpr std::array<const char*, 4> kMigrations = {
     R"sql(
 CREATE TABLE stream(
     id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, tenant TEXT NOT NULL, subscription TEXT NOT NULL,
@@ -83,13 +83,25 @@ CREATE TABLE quarantine(
 CREATE INDEX quarantine_put_at ON quarantine(put_at);
 CREATE TABLE disowned(id INTEGER PRIMARY KEY);
 ALTER TABLE subscription ADD COLUMN certificate_id TEXT NOT NULL DEFAULT '';
+)sql",
+    R"sql(
+CREATE TABLE unsid(
+    number INTEGER PRIMARY KEY, tenant TEXT NOT NULL, user TEXT NOT NULL, unsid TEXT NOT NULL,
+    platform TEXT NOT NULL, client TEXT NOT NULL, expires_at INTEGER NOT NULL,
+    registered_at INTEGER NOT NULL, UNIQUE(user, tenant, unsid, platform));
+CREATE INDEX unsid_unsid ON unsid(unsid);
+CREATE INDEX unsid_expires_at ON unsid(expires_at, platform);
+CREATE INDEX unsid_registered_at ON unsid(registered_at);
+CREATE TABLE receipt(
+    id INTEGER NOT NULL, handler INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY(id, handler)) WITHOUT ROWID;
 )sql"
 };
 
 constexpr std::array kTables = {"stream",     "head",       "body",      "handler", "route",
                                 "cursor",     "delivery",   "dead",      "refused", "subscription",
                                 "counter",    "sync_state", "watermark", "note",    "proof",
-                                "quarantine", "disowned"};
+                                "quarantine", "disowned",   "unsid",     "receipt"};
 
 Error not_ours(const std::string& path) {
     return {Errc::Corrupt, path + " is a database, but not a graphhook store; nothing was changed"};

@@ -46,6 +46,9 @@ bool Dispatch::settle(HandlerState& handler, Settlement& settlement, SystemTime 
     }
     flight.used = settlement.used;
     bound(settlement.reason);
+    // What is given back is as if it had never been leased.
+    if (settlement.as != SettleAs::Release)
+        receipts_.put(handler.number, id, std::move(settlement.receipt));
     switch (settlement.as) {
         case SettleAs::Done:
             if (flight.row) {

@@ -3,6 +3,7 @@
 #include "store/sqlite/lookup.hpp"
 #include "store/sqlite/repairs.hpp"
 #include "store/sqlite/sync_tables.hpp"
+#include "store/sqlite/unsids.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -267,6 +268,44 @@ void SqliteStore::note(std::string name, Completion<std::string> done) {
 void SqliteStore::change_sync(SyncChange change, Completion<std::monostate> done) {
     write(std::move(done), [change = std::move(change)](Tables& tables) mutable {
         return tables.sync.change(std::move(change));
+    });
+}
+
+void SqliteStore::put_unsid(Unsid unsid, Completion<UnsidPut> done) {
+    write(
+        std::move(done),
+        [this, unsid = std::move(unsid)](Tables& tables) mutable -> Result<UnsidPut> {
+            if (!writer_->refusing().empty()) return fail(Errc::Full, writer_->refusing());
+            return tables.unsids.put(std::move(unsid), clock_.system_now());
+        }
+    );
+}
+
+void SqliteStore::unsids(UnsidQuery query, Completion<std::vector<Unsid>> done) {
+    read_steps<std::vector<Unsid>>(
+        *reader_, std::move(done),
+        [listing = UnsidListing(std::move(query))](
+            Connection& connection, auto& found
+        ) mutable -> Result<bool> { return listing.step(connection, found); }
+    );
+}
+
+void SqliteStore::drop_unsids(UnsidQuery selection, Completion<std::uint64_t> done) {
+    auto slice = [drop = UnsidDrop{std::move(selection)}, done = std::move(done)](
+                     Tables& tables, Round& round, const Error* error
+                 ) mutable {
+        const Result<bool> over =
+            error != nullptr ? Result<bool>(*error) : tables.unsids.drop(drop);
+        if (over && !*over) return false;
+        round.answer<std::uint64_t>(
+            std::move(done), over ? Result<std::uint64_t>(drop.count) : over.error()
+        );
+        return true;
+    };
+    // The first among the changes of its time, so that what is asked for next comes after it.
+    writer_->post([this, slice = std::move(slice
+                         )](Tables& tables, Round& round, const Error* error) mutable {
+        if (!slice(tables, round, error)) writer_->post_slices(std::move(slice));
     });
 }
 

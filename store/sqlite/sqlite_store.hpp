@@ -55,6 +55,9 @@ class SqliteStore final : public Store {
     void sync_states(Completion<std::vector<SyncState>> done) override;
     void watermarks(SyncKey key, Completion<std::vector<Watermark>> done) override;
     void change_sync(SyncChange change, Completion<std::monostate> done) override;
+    void put_unsid(Unsid unsid, Completion<UnsidPut> done) override;
+    void unsids(UnsidQuery query, Completion<std::vector<Unsid>> done) override;
+    void drop_unsids(UnsidQuery selection, Completion<std::uint64_t> done) override;
     void put_note(std::string name, std::string text, Completion<std::monostate> done) override;
     void note(std::string name, Completion<std::string> done) override;
 

@@ -8,11 +8,13 @@
 #include "store/sqlite/pages.hpp"
 #include "store/sqlite/proofs.hpp"
 #include "store/sqlite/quarantine.hpp"
+#include "store/sqlite/receipts.hpp"
 #include "store/sqlite/repeat_window.hpp"
 #include "store/sqlite/sql.hpp"
 #include "store/sqlite/streams.hpp"
 #include "store/sqlite/subscription_table.hpp"
 #include "store/sqlite/sync_tables.hpp"
+#include "store/sqlite/unsids.hpp"
 #include "store/sqlite/writes.hpp"
 
 namespace graphhook::store {
@@ -32,10 +34,13 @@ struct Tables {
     RepeatWindow repeats, versions;
     Proofs proofs{connection, writes};
     Quarantine quarantine;
-    Dispatch dispatch{connection, writes, pages, streams, folds, proofs, quarantine, clock};
+    Receipts receipts{connection, writes};
+    Dispatch dispatch{connection, writes,     pages,    streams, folds,
+                      proofs,     quarantine, receipts, clock};
     Journal journal{connection, writes, pages, streams, folds, repeats, versions, dispatch, proofs};
     SubscriptionTable subscriptions{connection, writes, clock};
     SyncTables sync{connection, writes};
+    Unsids unsids{connection, writes};
     Statement keep_refused{
         connection, "INSERT INTO refused(at, reason, subscription, body) VALUES(?, ?, ?, ?)"
     };

@@ -268,6 +268,7 @@ void Writer::tick() {
     tables_->subscriptions.forget();
     tables_->dispatch.advance_idle();
     tables_->quarantine.tidy(clock_.system_now());
+    tables_->unsids.tidy(clock_.system_now());
     tell_of_dropped();
     retention_.tick(*tables_);
     const std::uint64_t interrupted = reader_.interrupted();
@@ -386,6 +387,7 @@ StoreStats Writer::stats() {
     stats.refusing = refusing_;
     stats.quarantined = tables_->quarantine.counts();
     stats.oldest_notification = tables_->pages.oldest();
+    stats.unsids = tables_->unsids.live(clock_.system_now());
     return stats;
 }
 

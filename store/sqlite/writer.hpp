@@ -59,6 +59,8 @@ class Writer {
     }
     /// For jobs.
     [[nodiscard]] StoreStats stats();
+    /// For jobs: why appends are refused now; empty: they are not.
+    [[nodiscard]] const std::string& refusing() const noexcept { return refusing_; }
 
   private:
     struct Taken {

@@ -141,7 +141,7 @@ TEST_F(Migrating, AFileOfTheSecondSchemaIsMigratedWithAllThatIsInIt) {
     EXPECT_EQ(looking.error().code, Errc::Conflict);
 
     opened.reopen();
-    EXPECT_EQ(in_file("PRAGMA user_version"), 3);
+    EXPECT_EQ(in_file("PRAGMA user_version"), 4);
     EXPECT_NE(opened->known()->by_id("id"), nullptr);
     const auto records = call.subscriptions();
     ASSERT_THAT(*records, SizeIs(1));

@@ -206,7 +206,7 @@ TEST_F(Storing, AFileOfALaterReleaseIsRefusedAndLeftAlone) {
     const auto other = second();
     ASSERT_FALSE(other.has_value());
     EXPECT_EQ(other.error().code, Errc::NewerSchema);
-    alter("PRAGMA user_version=3");
+    alter("PRAGMA user_version=4");
     EXPECT_TRUE(second().has_value());
 }
 

@@ -241,7 +241,8 @@ TEST_F(Syncing, AFileOfTheFirstSchemaIsMigratedWithAllThatIsInIt) {
     EXPECT_EQ(
         sqlite3_exec(
             raw,
-            "DROP TABLE proof; DROP TABLE quarantine; DROP TABLE disowned; ALTER TABLE "
+            "DROP TABLE unsid; DROP TABLE receipt; DROP TABLE proof; DROP TABLE quarantine; DROP "
+            "TABLE disowned; ALTER TABLE "
             "subscription DROP COLUMN certificate_id; DROP INDEX head_versions; DROP TABLE "
             "sync_state; DROP TABLE watermark; DROP TABLE "
             "note; ALTER TABLE stream DROP COLUMN source; ALTER TABLE subscription DROP COLUMN "
