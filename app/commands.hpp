@@ -43,6 +43,14 @@ struct ListFilter {
 };
 ExitCode list_subscriptions(const CommandContext& context, const ListFilter& filter);
 ExitCode show_subscription(const CommandContext& context, const std::string& name);
+/// Which UNSIDs.
+struct UnsidArguments {
+    std::string tenant;  ///< Configured name, or the tenant's GUID.
+    std::string user, unsid;
+    std::uint64_t limit = 1'000;
+    bool all = false;  ///< To list: expired ones too. To drop: everyone's of the tenant.
+};
+ExitCode list_unsids(const CommandContext& context, const UnsidArguments& which);
 /// Asks a running `serve`, which knows Graph's list; without one it plans from the store alone.
 /// `all`: what is kept too.
 ExitCode plan_subscriptions(const CommandContext& context, std::uint64_t allow_delete, bool all);
@@ -77,6 +85,9 @@ ExitCode expand_template(const CommandContext& context, const std::string& name)
 ExitCode renew_subscription(const CommandContext& context, const std::string& name);
 ExitCode delete_subscription(const CommandContext& context, const std::string& name_or_id);
 
+/// kWrongUsage where it does not say which.
+ExitCode drop_unsids(const CommandContext& context, const UnsidArguments& which);
+
 // --- Encryption keys: files in a folder, and who uses them.
 
 struct KeyArguments {
@@ -93,6 +104,27 @@ ExitCode list_keys(const CommandContext& context);
 ExitCode rotate_keys(
     const CommandContext& context, const KeyArguments& wanted, bool force, bool wait
 );
+
+// --- User notifications by hand.
+
+/// What `notify-user` is told. Absent: not given.
+struct NotifyArguments {
+    std::string tenant;       ///< Empty: the only one there is.
+    std::string user, unsid;  ///< Who is told; neither, where a signed-in user is.
+    /// A file with the whole resource as JSON, instead of what is said piece by piece; "-":
+    /// standard input.
+    std::string file;
+    std::string handler;  ///< Takes host, URL, coding, form and limit from that handler.
+    std::optional<std::string> host, title, body, raw, raw_file, group, id, priority, expires_in,
+        expires_at, display_for, fallback_after, fallback_title, fallback_body, url, coding;
+    std::vector<std::string> platforms;
+    bool wrapped = false;
+    bool dry_run = false;
+    unsigned retries = 0;
+};
+/// Sends one from this process, with the tenant's credential, whether `serve` runs or not.
+/// kWrongUsage: what would be refused was not sent.
+ExitCode notify_user(const CommandContext& context, const NotifyArguments& arguments);
 
 // --- What needs neither.
 

@@ -92,6 +92,8 @@ json::object to_json(const store::StoreStats& stats, SystemTime now) {
     for (const auto& handler : stats.handlers) handlers.push_back(to_json(handler, now));
     json::object quarantined;
     for (const auto& [label, count] : stats.quarantined) quarantined[label] = count;
+    json::object unsids;
+    for (const auto& [platform, count] : stats.unsids) unsids[platform] = count;
     return {
         {"free_bytes", stats.free_bytes},
         {"database_bytes", stats.database_bytes},
@@ -101,6 +103,7 @@ json::object to_json(const store::StoreStats& stats, SystemTime now) {
         {"refusing", stats.refusing},
         {"oldest_notification", time_or_null(stats.oldest_notification)},
         {"quarantined", std::move(quarantined)},
+        {"unsids", std::move(unsids)},
         {"handlers", std::move(handlers)},
     };
 }

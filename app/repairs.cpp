@@ -16,15 +16,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kMostIds = 10'000;
 
-Result<void> only_known(const json::object& object, std::initializer_list<std::string_view> known) {
-    for (const auto& member : object) {
-        const std::string_view name = member.key();
-        if (std::find(known.begin(), known.end(), name) == known.end())
-            return fail(Errc::BadInput, fmt::format("unknown member '{}'", name.substr(0, 60)));
-    }
-    return {};
-}
-
 Result<std::vector<store::NotificationId>> parse_ids(const json::value& value) {
     const auto* array = value.if_array();
     if (array == nullptr || array->empty() || array->size() > kMostIds)
@@ -57,6 +48,15 @@ Result<std::optional<SystemTime>> parse_member(
 }
 
 }  // namespace
+
+Result<void> only_known(const json::object& object, std::initializer_list<std::string_view> known) {
+    for (const auto& member : object) {
+        const std::string_view name = member.key();
+        if (std::find(known.begin(), known.end(), name) == known.end())
+            return fail(Errc::BadInput, fmt::format("unknown member '{}'", name.substr(0, 60)));
+    }
+    return {};
+}
 
 Result<store::Selection> parse_selection(
     const json::value& body, SystemTime now, bool handler_needed
