@@ -189,7 +189,8 @@ class Tests(E2eTest):
         self.assertRegex(lines[0], "^20 to create, 0 to renew, 0 to replace, 0 to adopt, 0 to delete, "
                                    "(1 to look after, )?0 to keep\n$")
         self.assertTrue(lines[1].startswith("takes "), lines)
-        self.assertRegex(lines[2], r"^[0-9]+ of 20 done")
+        # Some may be there already when it begins to count.
+        self.assertRegex(lines[2], r"^[0-9]+ of [0-9]+ done")
         self.assertEqual(first.returncode, 1)
         self.assertIn("'graphhook serve' goes on with it", rest[1])
         self.assertLess(len(self.emulator.subscriptions()), 20)
