@@ -5,11 +5,13 @@
 #include "handlers/builtin/http_handler.hpp"
 #include "handlers/builtin/log_handler.hpp"
 #include "handlers/dispatcher.hpp"
+#include "handlers/user_notification/user_notification_handler.hpp"
 
 namespace graphhook::handlers {
 namespace {
 
 struct Make {
+    const std::string& name;
     Clock& clock;
     std::uint32_t workers;
     bool resource_data;
@@ -33,9 +35,11 @@ struct Make {
         return MadeHandler{std::move(*handler), HttpHandler::time_limit(options)};
     }
     Result<MadeHandler> operator()(const UserNotificationOptions& options) const {
-        if (world == nullptr || options.target_host_name.empty())
-            return fail(Errc::BadInput, "a user_notification handler needs a target_host_name");
-        return fail(Errc::BadInput, "user notifications need their poster");
+        if (world == nullptr)
+            return fail(Errc::BadInput, "nothing gives user notifications their tokens and UNSIDs");
+        auto handler = UserNotificationHandler::make(name, options, resource_data, clock, *world);
+        if (handler.has_error()) return handler.error();
+        return MadeHandler{std::move(*handler), UserNotificationHandler::time_limit(options)};
     }
 };
 
@@ -44,7 +48,9 @@ struct Make {
 Result<MadeHandler> make_handler(
     const HandlerOptions& options, Clock& clock, NotificationWorld* world
 ) {
-    return std::visit(Make{clock, options.workers, options.resource_data, world}, options.type);
+    return std::visit(
+        Make{options.name, clock, options.workers, options.resource_data, world}, options.type
+    );
 }
 
 }  // namespace graphhook::handlers

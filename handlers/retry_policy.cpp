@@ -9,6 +9,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
+/// What the store would refuse anyway.
+constexpr std::size_t kMostReceipt = 2'000;
+
+std::string receipt_of(const Outcome& outcome) {
+    return outcome.receipt.size() <= kMostReceipt ? outcome.receipt : std::string();
+}
+
 store::Settlement retry_at(
     const Outcome& outcome, const Ticket& ticket, std::uint32_t used, milliseconds wait,
     SystemTime now
@@ -19,14 +26,17 @@ store::Settlement retry_at(
         store::SettleAs::Retry,
         used,
         now + std::max(wait, outcome.delay.value_or(milliseconds(0))),
-        outcome.reason
+        outcome.reason,
+        receipt_of(outcome)
     };
 }
 
 store::Settlement bury(
-    const Ticket& ticket, std::uint32_t used, SystemTime now, std::string reason
+    const Outcome& outcome, const Ticket& ticket, std::uint32_t used, SystemTime now,
+    std::string reason
 ) {
-    return {ticket.id, ticket.attempt, store::SettleAs::Dead, used, now, std::move(reason)};
+    return {ticket.id, ticket.attempt,    store::SettleAs::Dead, used,
+            now,       std::move(reason), receipt_of(outcome)};
 }
 
 }  // namespace
@@ -44,16 +54,17 @@ store::Settlement decide(
     double random
 ) {
     if (outcome.kind == Outcome::Kind::Done) {
-        return {ticket.id, ticket.attempt, store::SettleAs::Done, ticket.used, now, {}};
+        return {ticket.id, ticket.attempt,     store::SettleAs::Done, ticket.used, now,
+                {},        receipt_of(outcome)};
     }
     if (outcome.kind == Outcome::Kind::Dead) {
-        return bury(ticket, ticket.used + 1, now, outcome.reason);
+        return bury(outcome, ticket, ticket.used + 1, now, outcome.reason);
     }
     if (outcome.blame == Outcome::Blame::Item) {
         const std::uint32_t used = ticket.used + 1;
         if (used >= options.attempts) {
             return bury(
-                ticket, used, now,
+                outcome, ticket, used, now,
                 fmt::format("{}; given up after {} attempts", outcome.reason, used)
             );
         }
@@ -61,7 +72,7 @@ store::Settlement decide(
     }
     if (now - ticket.received_at > options.max_age && ticket.attempt >= kLeastTries) {
         return bury(
-            ticket, ticket.used, now,
+            outcome, ticket, ticket.used, now,
             fmt::format("{}; older than max_age, tried {} times", outcome.reason, ticket.attempt)
         );
     }
@@ -69,7 +80,7 @@ store::Settlement decide(
 }
 
 store::Settlement give_back(const Ticket& ticket, SystemTime now) {
-    return {ticket.id, ticket.attempt, store::SettleAs::Release, ticket.used, now, {}};
+    return {ticket.id, ticket.attempt, store::SettleAs::Release, ticket.used, now, {}, {}};
 }
 
 }  // namespace graphhook::handlers
