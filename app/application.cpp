@@ -5,6 +5,7 @@
 #include "app/handler_set.hpp"
 #include "app/key_folder.hpp"
 #include "app/lifecycle_lane.hpp"
+#include "app/notification_world.hpp"
 #include "app/proving.hpp"
 #include "app/proving_keys.hpp"
 #include "app/unproved.hpp"
@@ -17,6 +18,7 @@
 #include "receiver/receiver.hpp"
 #include "store/metrics.hpp"
 #include "store/store.hpp"
+#include "subscriptions/credentials/token_cache.hpp"
 #include "subscriptions/manager.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"
 
@@ -97,9 +99,12 @@ struct Application::Impl {
     std::unique_ptr<authenticity::DecryptionPool> decryption;
     std::unique_ptr<Prover> prover;
     std::unique_ptr<UnprovedWatch> unproved;
+    const std::shared_ptr<subscriptions::TokenCache> tokens =
+        std::make_shared<subscriptions::TokenCache>();
     std::unique_ptr<subscriptions::StoreSubscriptionTable> table;
     std::unique_ptr<subscriptions::StoreSyncTable> sync;
     std::unique_ptr<subscriptions::SubscriptionManager> subscriptions;
+    std::unique_ptr<TenantNotificationWorld> notifications;
     std::unique_ptr<handlers::StoreSource> source;
     std::unique_ptr<handlers::Dispatcher> dispatcher;
     std::unique_ptr<Api> api;
@@ -175,8 +180,8 @@ Result<void> Application::start() {
     }
     s.store = std::move(store).value();
 
-    // What rich notifications are proved and opened with: the keys that are there, and the key sets
-    // that were kept. Nobody waits for the network.
+    // What rich notifications are proved and opened with, and users' tokens judged: the keys that
+    // are there, and the key sets that were kept. Nobody waits for the network.
     s.key_folder = std::make_unique<KeyFolder>(
         config.keys, KeyFolder::Parts{
                          .store = *s.store,
@@ -187,8 +192,10 @@ Result<void> Application::start() {
                      }
     );
     s.key_folder->read();
-    s.proving_keys =
-        std::make_unique<ProvingKeys>(config.subscriptions, *s.store, s.clock, s.registry);
+    s.proving_keys = std::make_unique<ProvingKeys>(
+        config.subscriptions, *s.store, s.clock, s.registry,
+        config.unsids.enabled ? Judged::ItemsAndUsers : Judged::Items
+    );
     s.proving_keys->start();
     s.prover = s.make_prover();
     s.unproved = std::make_unique<UnprovedWatch>(*s.prover, s.clock);
@@ -203,10 +210,23 @@ Result<void> Application::start() {
             .sync = *s.sync,
             .clock = s.clock,
             .metrics = s.subscription_metrics,
+            .tokens = s.tokens,
             .certificate = [&s] { return s.key_folder->certificate(); },
         }
     );
     s.key_folder->start();
+
+    // What user notifications are posted with: the tenants' tokens, and the UNSIDs of their users.
+    // Nothing of it is built before somebody posts.
+    s.notifications = std::make_unique<TenantNotificationWorld>(
+        config,
+        TenantNotificationWorld::Parts{
+            .store = *s.store,
+            .clock = s.clock,
+            .metrics = s.subscription_metrics,
+            .tokens = s.tokens,
+        }
+    );
 
     // Who brings what is stored to the handlers; what the last process left begins here and now.
     s.source = std::make_unique<handlers::StoreSource>(*s.store);
@@ -237,7 +257,8 @@ Result<void> Application::start() {
         LifecycleLane::accepts
     );
     if (!added) return added.error();
-    auto prepared = prepare_handlers(config, names_of(config.handlers), s.clock);
+    auto prepared =
+        prepare_handlers(config, names_of(config.handlers), s.clock, s.notifications.get());
     if (!prepared) return prepared.error();
     added = attach_handlers(*s.dispatcher, std::move(prepared).value());
     if (!added) return added.error();
@@ -280,12 +301,13 @@ Result<void> Application::reload(Config config) {
     }
     // First whatever can be refused, then what can not.
     const auto changes = handler_changes(s.config, config);
-    auto prepared = prepare_handlers(config, changes.to_attach, s.clock);
+    auto prepared = prepare_handlers(config, changes.to_attach, s.clock, s.notifications.get());
     if (!prepared) return prepared.error();
     if (const auto reloaded = s.receiver->reload(config.receiver); !reloaded)
         return reloaded.error();
     s.prover->set_tenants(proven_tenants(config.subscriptions));
     s.proving_keys->take(config.subscriptions);
+    s.notifications->take(config);
     for (const auto& name : changes.to_detach) {
         if (const auto removed = s.dispatcher->remove(name, kReloadGrace); !removed)
             log().error("handler={} not detached error={}", name, to_string(removed.error()));

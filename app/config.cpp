@@ -277,6 +277,35 @@ handlers::FileOptions file_options(const Fill& section) {
     return file;
 }
 
+handlers::UserNotificationOptions user_notification_options(const Fill& section) {
+    handlers::UserNotificationOptions out;
+    section("target_host_name", out.target_host_name)("title", out.title)("body", out.body)(
+        "raw", out.raw
+    )("group", out.group)("app_notification_id", out.app_notification_id)("priority", out.priority)(
+        "expires_after", out.expires_after
+    )("display_for", out.display_for)("platforms", out.platforms)("url", out.url)(
+        "wrapped", out.wrapped
+    )("most_content_bytes", out.most_content_bytes)("timeout", out.timeout);
+    if (section.has("fallback")) {
+        handlers::UserNotificationOptions::Fallback fallback;
+        section.below("fallback")("after", fallback.after)("title", fallback.title)(
+            "body", fallback.body
+        );
+        out.fallback = std::move(fallback);
+    }
+    if (const auto* coding = section.find("content_coding"); coding != nullptr) {
+        using handlers::ContentCoding;
+        out.coding = coding->text == "gzip"      ? ContentCoding::Gzip
+                     : coding->text == "deflate" ? ContentCoding::Deflate
+                                                 : ContentCoding::Identity;
+    }
+    if (const auto* without = section.find("without_unsid"); without != nullptr) {
+        using WithoutUnsid = handlers::UserNotificationOptions::WithoutUnsid;
+        out.without_unsid = without->text == "skip" ? WithoutUnsid::Skip : WithoutUnsid::Dead;
+    }
+    return out;
+}
+
 void fill_handlers(const Reading& reading, Config& config) {
     for (const auto& name : names_below(reading, "handlers")) {
         const auto section = Fill(reading, "handlers").below(name);
@@ -291,6 +320,8 @@ void fill_handlers(const Reading& reading, Config& config) {
             handler.type = http_options(section);
         } else if (type == "file") {
             handler.type = file_options(section);
+        } else if (type == "user_notification") {
+            handler.type = user_notification_options(section);
         } else {
             handlers::LogOptions log;
             section("item", log.item);
@@ -319,6 +350,7 @@ Config fill(
     fill_admin(root.below("admin"), config.admin);
     fill_store(root.below("store"), config.store);
     fill_keys(root.below("keys"), config.keys);
+    root.below("unsids")("enabled", config.unsids.enabled)("scope", config.unsids.scope);
     fill_subscriptions(config.reading, environment, config);
     fill_handlers(config.reading, config);
     root.below("log")("level", config.log.level)("format", config.log.format);
@@ -328,8 +360,10 @@ Config fill(
 /// Of each key and of keys together, in the order of the file.
 std::vector<Problem> problems_of(const Config& config) {
     auto problems = config.reading.problems;
-    auto more = check_references(config);
-    problems.insert(problems.end(), more.begin(), more.end());
+    for (const auto& check : {check_references, check_user_notifications}) {
+        const auto more = check(config);
+        problems.insert(problems.end(), more.begin(), more.end());
+    }
     std::sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
         return std::tie(a.at.line, a.at.column, a.message) <
                std::tie(b.at.line, b.at.column, b.message);

@@ -31,12 +31,19 @@ struct KeysOptions {
     std::uint32_t threads = 0;  ///< That decrypt; 0: one for each processor that we may use.
 };
 
+/// `unsids:`, all of which needs a restart.
+struct UnsidsOptions {
+    bool enabled = false;  ///< Serve {base}/unsids.
+    std::string scope;     ///< What a token's `scp` has to hold; empty: anything.
+};
+
 /// The whole configuration, as the rooms want it.
 struct Config {
     receiver::ReceiverOptions receiver;
     receiver::AdminOptions admin;
     store::StoreOptions store;
     KeysOptions keys;
+    UnsidsOptions unsids;
     subscriptions::SubscriptionsOptions subscriptions;
     std::vector<handlers::HandlerOptions> handlers;
     LogSettings log;

@@ -343,21 +343,6 @@ class Checks {
         );
     }
 
-    static bool is_routed(
-        const subscriptions::WantedSubscription& wanted, const handlers::HandlerOptions& handler
-    ) {
-        const auto holds = [](const std::vector<std::string>& list, const std::string& one) {
-            return list.empty() || std::find(list.begin(), list.end(), one) != list.end();
-        };
-        return std::any_of(
-            handler.routes.begin(), handler.routes.end(),
-            [&](const handlers::Route& route) {
-                return !route.lifecycle && holds(route.subscriptions, wanted.name) &&
-                       holds(route.tenants, wanted.tenant);
-            }
-        );
-    }
-
     /// Resource data that no handler asks for costs shorter lives and keys, for nothing. Some kinds
     /// exist in no other form.
     void read_by_somebody(
@@ -443,6 +428,21 @@ class Checks {
 };
 
 }  // namespace
+
+bool is_routed(
+    const subscriptions::WantedSubscription& wanted, const handlers::HandlerOptions& handler
+) {
+    const auto holds = [](const std::vector<std::string>& list, const std::string& one) {
+        return list.empty() || std::find(list.begin(), list.end(), one) != list.end();
+    };
+    return std::any_of(
+        handler.routes.begin(), handler.routes.end(),
+        [&](const handlers::Route& route) {
+            return !route.lifecycle && holds(route.subscriptions, wanted.name) &&
+                   holds(route.tenants, wanted.tenant);
+        }
+    );
+}
 
 std::vector<Problem> check_references(const Config& config) {
     return Checks(config).run();

@@ -80,7 +80,8 @@ class Printer {
             const auto name = last_part(key->path);
             const auto full = path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
             if (const auto* value = reading_.find(full); value != nullptr) {
-                line(depth, fmt::format("{}: {}", name, as_yaml(*value)));
+                // A key that several types of handler have, each in its own way, has more rows.
+                if (value->key == key) line(depth, fmt::format("{}: {}", name, as_yaml(*value)));
             } else if (key->type == Type::Named) {
                 named(*key, full, depth);
             } else if (key->type == Type::Items) {

@@ -123,13 +123,13 @@ class Walk {
         Position at, std::string_view pattern, const std::string& path, const std::string& name,
         const std::vector<const Key*>& siblings
     ) {
-        if (const Key* other = find_key(join(pattern, name)); other != nullptr) {
+        if (const auto full = join(pattern, name); find_key(full) != nullptr) {
             // Known, but not for this type of handler; with no right type that is said already.
             if (const auto& type = type_of_[path]; !type.empty()) {
                 complain(
                     at, fmt::format(
                             "'{}' belongs to handlers of type {}, not {}", join(path, name),
-                            fmt::join(split_alternatives(other->only), " or "), type
+                            fmt::join(types_with(full), " or "), type
                         )
                 );
             }

@@ -133,7 +133,7 @@ json::object schema_of(const Key& key) {
             break;
     }
     json::object text{{"type", "string"}};
-    if (key.path != "admin.socket") text["minLength"] = 1;
+    if (key.path != "admin.socket" && key.path != "unsids.scope") text["minLength"] = 1;
     return text;
 }
 
@@ -152,7 +152,9 @@ json::object only_for(std::string_view type) {
     for (const Key* key : children_of("handlers.*")) {
         if (key->only.empty()) continue;
         if (!is_for(*key, type)) {
-            forbidden[last_part(key->path)] = false;
+            const auto types = types_with(key->path);
+            if (std::find(types.begin(), types.end(), type) == types.end())
+                forbidden[last_part(key->path)] = false;
         } else if (key->need == Need::Required) {
             required.emplace_back(last_part(key->path));
         }
@@ -192,7 +194,12 @@ json::object section_schema(std::string_view path) {
     json::array required;
     for (const Key* key : children_of(path)) {
         const auto name = last_part(key->path);
-        properties[name] = with_meaning(*key);
+        if (auto* other = properties.if_contains(name); other != nullptr) {
+            auto& meaning = other->as_object()["description"].as_string();
+            meaning += fmt::format(" For {}: {}", key->only, key->meaning);
+        } else {
+            properties[name] = with_meaning(*key);
+        }
         if (key->need == Need::Required && key->only.empty()) required.emplace_back(name);
         // Inside a section of one type the key is required like any other.
         if (key->need == Need::Required && !key->only.empty() && path != "handlers.*")

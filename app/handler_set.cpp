@@ -35,12 +35,13 @@ std::function<bool(const store::Stream&)> accepts_of(
 }
 
 Result<std::vector<PreparedHandler>> prepare_handlers(
-    const Config& config, const std::vector<std::string>& names, Clock& clock
+    const Config& config, const std::vector<std::string>& names, Clock& clock,
+    handlers::NotificationWorld* world
 ) {
     std::vector<PreparedHandler> prepared;
     for (const auto& options : config.handlers) {
         if (std::find(names.begin(), names.end(), options.name) == names.end()) continue;
-        auto made = handlers::make_handler(options, clock);
+        auto made = handlers::make_handler(options, clock, world);
         if (!made) {
             return fail(
                 made.error().code,

@@ -19,9 +19,11 @@ struct PreparedHandler {
     std::uint32_t workers = 1;
 };
 
-/// Makes the handlers of those names. Errc::BadInput names the one that can not be.
+/// Makes the handlers of those names. Errc::BadInput names the one that can not be. `clock` and
+/// `world` must outlive them.
 [[nodiscard]] Result<std::vector<PreparedHandler>> prepare_handlers(
-    const Config& config, const std::vector<std::string>& names, Clock& clock
+    const Config& config, const std::vector<std::string>& names, Clock& clock,
+    handlers::NotificationWorld* world = nullptr
 );
 
 /// Attaches them. On an error those before it stay attached.

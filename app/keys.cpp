@@ -89,6 +89,10 @@ constexpr std::array kKeys = {
     Key{"keys.retire_after", Duration, kOptional, kRestart, "7d", 4 * kHour, 365 * kDay, "", "", "How long after its last use a key that another has replaced is retired."},
     Key{"keys.threads", Integer, kOptional, kRestart, "0", 0, 256, "", "", "Threads that decrypt; 0: one for each processor that we may use."},
 
+    Key{"unsids", Section, kImplied, kRestart, "", 0, 0, "", "", "Where client apps hand in the UNSIDs of their users, for handlers of type `user_notification`."},
+    Key{"unsids.enabled", Flag, kOptional, kRestart, "false", 0, 0, "", "", "Serve `/unsids` below `public_url`."},
+    Key{"unsids.scope", Text, kOptional, kRestart, "", 0, 0, "", "", "The permission that an access token has to carry in `scp`, such as `Unsids.Register`; `\"\"`: any. An app's own token, which has none, is never taken."},
+
     Key{"tenants", Named, kOptional, kReload, "", 0, 0, "", "", "The tenants, by a name of your own."},
     Key{"tenants.*", Section, kOptional, kReload, "", 0, 0, "", "", "One tenant and the application registered in it."},
     Key{"tenants.*.tenant_id", Uuid, kRequired, kReload, "", 0, 0, "", "", "The directory (tenant) ID. Of personal accounts: 9188040d-6c67-4c5b-b112-36a304b66dad, with `refresh_token_file`."},
@@ -138,7 +142,7 @@ constexpr std::array kKeys = {
 
     Key{"handlers", Named, kOptional, kReload, "", 0, 0, "", "", "Who gets the notifications, by a name of your own."},
     Key{"handlers.*", Section, kOptional, kReload, "", 0, 0, "", "", "One handler."},
-    Key{"handlers.*.type", Choice, kRequired, kReload, "", 0, 0, "log|file|http", "", "What it does with them."},
+    Key{"handlers.*.type", Choice, kRequired, kReload, "", 0, 0, "log|file|http|user_notification", "", "What it does with them."},
     Key{"handlers.*.routes", Items, kOptional, kReload, "", 0, 0, "", "", "Notifications it gets besides those of subscriptions that name it: all that fit any of these."},
     Key{"handlers.*.routes[].subscriptions", Texts, kOptional, kReload, "", 0, 0, "", "", "Of these subscriptions. Default: any."},
     Key{"handlers.*.routes[].kinds", Texts, kOptional, kReload, "", 0, 0, "", "", "Of these kinds. Default: any."},
@@ -151,7 +155,7 @@ constexpr std::array kKeys = {
     Key{"handlers.*.retry.longest", Duration, kOptional, kReload, "15m", 10, 7 * kDay, "", "", "The longest wait."},
     Key{"handlers.*.retry.max_age", Duration, kOptional, kReload, "72h", 1 * kMinute, 365 * kDay, "", "", "How long an unreachable target is tried, and at least three times."},
     Key{"handlers.*.workers", Integer, kOptional, kReload, "1", 1, 64, "", "", "Threads that call it at once; one resource is never in two of them."},
-    Key{"handlers.*.resource_data", Flag, kOptional, kReload, "false", 0, 0, "", "http|file", "Hand over the decrypted resource, where the subscription has `resource_data`."},
+    Key{"handlers.*.resource_data", Flag, kOptional, kReload, "false", 0, 0, "", "http|file|user_notification", "Hand over the decrypted resource, where the subscription has `resource_data`."},
     Key{"handlers.*.item", Flag, kOptional, kReload, "false", 0, 0, "", "log", "Show the item too, not only what it is about."},
     Key{"handlers.*.path", Path, kRequired, kReload, "", 0, 0, "", "file", "The file to append to, one JSON object a line."},
     Key{"handlers.*.fsync", Flag, kOptional, kReload, "true", 0, 0, "", "file", "Done only when it is on the disk."},
@@ -159,13 +163,32 @@ constexpr std::array kKeys = {
     Key{"handlers.*.rotate.size", Size, kRequired, kReload, "", 1 * kKiB, 64 * kTiB, "", "file", "Above this size."},
     Key{"handlers.*.rotate.keep", Integer, kOptional, kReload, "10", 1, 10'000, "", "file", "How many full ones are kept; the oldest goes."},
     Key{"handlers.*.url", HttpUrl, kRequired, kReload, "", 0, 0, "", "http", "Where to POST to."},
+    Key{"handlers.*.url", HttpUrl, kOptional, kReload, "", 0, 0, "", "user_notification", "Where to POST to. Default: `/beta/me/notifications/` at Graph of the tenant's cloud; Microsoft's own was retired in January 2022."},
     Key{"handlers.*.secret", Secret, kOptional, kReload, "", 0, 0, "", "http", "Signs each request (`X-Graphhook-Signature`). Prefer the file."},
     Key{"handlers.*.secret_file", SecretFile, kOptional, kReload, "", 0, 0, "", "http", "A file that holds the secret."},
     Key{"handlers.*.headers", Headers, kOptional, kReload, "", 0, 0, "", "http", "More headers to send, by name. Their values are treated as secrets."},
     Key{"handlers.*.connect_timeout", Duration, kOptional, kReload, "5s", 100, 10 * kMinute, "", "http", "Connecting, TLS included."},
-    Key{"handlers.*.timeout", Duration, kOptional, kReload, "20s", 100, 1 * kHour, "", "http", "The whole exchange."},
+    Key{"handlers.*.timeout", Duration, kOptional, kReload, "20s", 100, 1 * kHour, "", "http|user_notification", "The whole exchange."},
     Key{"handlers.*.ca_file", ReadFile, kOptional, kReload, "", 0, 0, "", "http", "PEM file of the authorities to trust. Default: the system's."},
     Key{"handlers.*.batch", Integer, kOptional, kReload, "1", 1, 1'000, "", "http", "Deliveries in one POST; above 1 the body is a JSON array."},
+    Key{"handlers.*.target_host_name", Text, kRequired, kReload, "", 0, 0, "", "user_notification", "The domain that is registered for the cross-device app, without a scheme."},
+    Key{"handlers.*.title", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the visible title. Either it or `raw` is needed; both may be given."},
+    Key{"handlers.*.body", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the text below the title."},
+    Key{"handlers.*.raw", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the raw content, which the app itself handles; `{path!json}` puts a JSON value into it."},
+    Key{"handlers.*.group", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the group's name."},
+    Key{"handlers.*.app_notification_id", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the app's own id, which every attempt carries. Default: made of the handler's name, the notification's number and its time of receipt."},
+    Key{"handlers.*.priority", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the priority: `none`, `low` or `high`. Default: not said."},
+    Key{"handlers.*.expires_after", Duration, kOptional, kReload, "", 1 * kSecond, 30 * kDay, "", "user_notification", "How long it lives, from the time of receipt. Default: not said, which the service takes for 7 days."},
+    Key{"handlers.*.display_for", Duration, kOptional, kReload, "", 1 * kSecond, 30 * kDay, "", "user_notification", "How long a device may show it. Default: not said."},
+    Key{"handlers.*.platforms", Choices, kOptional, kReload, "", 0, 0, "windows|ios|android|webpush", "user_notification", "The platforms that it is for. Default: all."},
+    Key{"handlers.*.fallback", Section, kOptional, kReload, "", 0, 0, "", "user_notification", "What iOS shows where the app did not handle the raw content in time."},
+    Key{"handlers.*.fallback.after", Duration, kOptional, kReload, "1m", 1 * kMinute, 10 * kMinute, "", "user_notification", "How long the app has."},
+    Key{"handlers.*.fallback.title", Text, kRequired, kReload, "", 0, 0, "", "user_notification", "Template of the title."},
+    Key{"handlers.*.fallback.body", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the text below it."},
+    Key{"handlers.*.content_coding", Choice, kOptional, kReload, "identity", 0, 0, "identity|gzip|deflate", "user_notification", "How the request's body is coded."},
+    Key{"handlers.*.wrapped", Flag, kOptional, kReload, "false", 0, 0, "", "user_notification", "Post it inside `{\"notification\": …}`, the form of early 2019."},
+    Key{"handlers.*.most_content_bytes", Size, kOptional, kReload, "4KiB", 64, 256 * kKiB, "", "user_notification", "The most that each text may have; what is longer is not posted."},
+    Key{"handlers.*.without_unsid", Choice, kOptional, kReload, "dead", 0, 0, "dead|skip", "user_notification", "What becomes of a change whose user has no live UNSID: a dead letter, or done."},
 
     Key{"log", Section, kImplied, kReload, "", 0, 0, "", "", "What is said on standard error."},
     Key{"log.level", Choice, kOptional, kReload, "info", 0, 0, "trace|debug|info|warn|error", "", "The least important line that is written."},
@@ -204,6 +227,15 @@ std::vector<const Key*> children_of(std::string_view path) {
             children.push_back(&key);
     }
     return children;
+}
+
+std::vector<std::string> types_with(std::string_view path) {
+    std::vector<std::string> types;
+    for (const auto& key : kKeys) {
+        if (key.path != path) continue;
+        for (auto& type : split_alternatives(key.only)) types.push_back(std::move(type));
+    }
+    return types;
 }
 
 std::string_view last_part(std::string_view path) {

@@ -48,7 +48,8 @@ enum class Change : std::uint8_t {
 };
 
 /// One key of the configuration file. From these the parser's checks, the published JSON Schema and
-/// the tables of docs/configuration.md are made, so that they can not tell different stories.
+/// the tables of docs/configuration.md are made, so that they can not tell different stories. Where
+/// handlers of several types have a key with another meaning each, it has a row for each.
 struct Key {
     std::string_view path;  ///< "receiver.limits.items"; '*' stands for a chosen name, "[]" for
                             ///< each element of a list.
@@ -66,7 +67,7 @@ struct Key {
 /// All keys, parents before children.
 std::span<const Key> keys();
 
-/// The key of that path, nullptr if there is none.
+/// The first key of that path, nullptr if there is none.
 const Key* find_key(std::string_view path);
 
 /// Those one level below `path` ("" for the top).
@@ -79,6 +80,9 @@ std::vector<std::string> split_alternatives(std::string_view alternatives);
 
 /// Whether handlers of that type have it.
 bool is_for(const Key& key, std::string_view handler_type);
+
+/// The types of handler that have a key of that path, those of all its rows.
+std::vector<std::string> types_with(std::string_view path);
 
 /// What is called "type" in the documentation: "duration", "list of texts", …
 std::string_view type_name(Type type);

@@ -20,7 +20,8 @@ std::vector<ProvenTenant> proven_tenants(const subscriptions::SubscriptionsOptio
 }
 
 std::vector<authenticity::Authority> needed_authorities(
-    const subscriptions::SubscriptionsOptions& options, const std::set<std::string>& also
+    const subscriptions::SubscriptionsOptions& options, const std::set<std::string>& also,
+    Judged judged
 ) {
     std::vector<authenticity::Authority> needed;
     for (const auto& tenant : options.tenants) {
@@ -28,7 +29,8 @@ std::vector<authenticity::Authority> needed_authorities(
             std::any_of(options.wanted.begin(), options.wanted.end(), [&](const auto& wanted) {
                 return wanted.tenant == tenant.name && wanted.resource_data;
             });
-        if (!rich && !also.contains(tenant.cloud.login)) continue;
+        const bool users = judged == Judged::ItemsAndUsers && !tenant.tenant_id.empty();
+        if (!rich && !users && !also.contains(tenant.cloud.login)) continue;
         const bool there = std::any_of(needed.begin(), needed.end(), [&](const auto& one) {
             return one.login == tenant.cloud.login;
         });
@@ -75,21 +77,22 @@ authenticity::KeySets stored_key_sets(
 
 ProvingKeys::ProvingKeys(
     const subscriptions::SubscriptionsOptions& options, store::Store& store, Clock& clock,
-    prometheus::Registry& registry
+    prometheus::Registry& registry, Judged judged
 )
-    : shelf_(store),
+    : judged_(judged),
+      shelf_(store),
       keeper_(
-          needed_authorities(options, {}),
+          needed_authorities(options, {}, judged),
           {.shelf = shelf_, .clock = clock, .registry = registry, .make_client = {}}
       ),
       options_(options),
-      authorities_(needed_authorities(options, {})) {
+      authorities_(needed_authorities(options, {}, judged)) {
 }
 
 void ProvingKeys::take(const subscriptions::SubscriptionsOptions& options) {
     const std::lock_guard lock(mutex_);
     options_ = options;
-    auto needed = needed_authorities(options_, also_);
+    auto needed = needed_authorities(options_, also_, judged_);
     if (needed == authorities_) return;
     authorities_ = std::move(needed);
     keeper_.set_authorities(authorities_);
@@ -104,7 +107,7 @@ void ProvingKeys::wanted(const std::string& login) {
             });
         if (!there) {
             also_.insert(login);
-            authorities_ = needed_authorities(options_, also_);
+            authorities_ = needed_authorities(options_, also_, judged_);
             keeper_.set_authorities(authorities_);
             return;
         }

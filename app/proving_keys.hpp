@@ -5,6 +5,7 @@
 #include "store/store.hpp"
 #include "subscriptions/options.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -18,10 +19,18 @@ namespace graphhook::app {
     const subscriptions::SubscriptionsOptions& options
 );
 
-/// The authorities whose keys are needed: of the tenants with a rich subscription, and those in
-/// `also` (logins) that any tenant has. Where nothing is rich, nobody is asked. Pure.
+/// What signed tokens are judged for.
+enum class Judged : std::uint8_t {
+    Items,          ///< Rich notifications.
+    ItemsAndUsers,  ///< Users' access tokens, too: of any tenant, at any time.
+};
+
+/// The authorities whose keys are needed: of the tenants with a rich subscription, or of all where
+/// users' tokens are judged, and those in `also` (logins) that any tenant has. Where there is
+/// nothing to judge, nobody is asked. Pure.
 [[nodiscard]] std::vector<authenticity::Authority> needed_authorities(
-    const subscriptions::SubscriptionsOptions& options, const std::set<std::string>& also
+    const subscriptions::SubscriptionsOptions& options, const std::set<std::string>& also,
+    Judged judged = Judged::Items
 );
 
 /// Key sets as notes of the store. Threads: any that may block, never the store's.
@@ -50,13 +59,14 @@ class NoteShelf final : public authenticity::KeySetShelf {
 ///
 /// Which ones are needed follows from the configuration; a rich notification of a tenant without a
 /// rich subscription (one that was removed, say) adds its authority when it comes to be proved.
+/// Where users' tokens are judged, the keys of all tenants are there before the first client comes.
 ///
 /// Threads: any, for `sets` and `wanted`; the rest on one.
 class ProvingKeys {
   public:
     ProvingKeys(
         const subscriptions::SubscriptionsOptions& options, store::Store& store, Clock& clock,
-        prometheus::Registry& registry
+        prometheus::Registry& registry, Judged judged = Judged::Items
     );
 
     /// Key sets that were stored are at hand when it returns; a network is not waited for.
@@ -70,6 +80,7 @@ class ProvingKeys {
     void wanted(const std::string& login);
 
   private:
+    const Judged judged_;
     NoteShelf shelf_;
     authenticity::KeySetKeeper keeper_;
     std::mutex mutex_;

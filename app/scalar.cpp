@@ -161,7 +161,8 @@ Checked read_secret_file(const std::string& path, const FileReader& files, Value
 }
 
 bool may_be_empty(const Key& key) {
-    return key.path == "admin.listen" || key.path == "admin.socket" || key.type == Type::UrlPath;
+    return key.path == "admin.listen" || key.path == "admin.socket" || key.path == "unsids.scope" ||
+           key.type == Type::UrlPath;
 }
 
 }  // namespace

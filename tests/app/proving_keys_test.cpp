@@ -67,6 +67,20 @@ TEST(ProvingKeysTest, TheAuthorityOfEachTenantWithARichSubscriptionIsAskedOnce) 
     EXPECT_THAT(needed_authorities(given, {"https://login.three"}), SizeIs(1));
 }
 
+TEST(ProvingKeysTest, WhereUsersTokensAreJudgedTheKeysOfAllTenantsAreThere) {
+    auto given = options();
+    EXPECT_THAT(
+        needed_authorities(given, {}, Judged::ItemsAndUsers),
+        ElementsAre(
+            Field(&authenticity::Authority::login, "https://login.one"),
+            Field(&authenticity::Authority::login, "https://login.two")
+        )
+    );
+    given.tenants[2].tenant_id.clear();
+    EXPECT_THAT(needed_authorities(given, {}, Judged::ItemsAndUsers), SizeIs(1))
+        << "whose users they are can not be told";
+}
+
 /// Answers with the two documents of an authority.
 class Platform final : public HttpClient {
   public:

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "authenticity/key_set.hpp"
+#include "authenticity/token.hpp"
+#include "core/clock.hpp"
+#include "receiver/unsid_desk.hpp"
+#include "store/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace graphhook::app {
+
+/// Takes in UNSIDs: whose they are, the access token says, and they are kept in the store.
+///
+/// A token of the application itself is nobody's; neither is an ID token, which was made for the
+/// client app and not for us. What can not be judged for want of a key is asked for, and the client
+/// told to come back.
+///
+/// Threads: any, several at once; nothing waits.
+class StoreUnsidDesk final : public receiver::UnsidDesk {
+  public:
+    /// All of it must outlive the desk.
+    struct Parts {
+        store::Store& store;
+        Clock& clock;
+        /// Never nullptr.
+        std::function<authenticity::KeySetsPtr()> sets;
+        /// As ProvingKeys::wanted.
+        std::function<void(const std::string& login)> keys_wanted;
+    };
+    /// `scope`: what a token has to carry; empty: any.
+    StoreUnsidDesk(std::vector<authenticity::Expected> ours, std::string scope, Parts parts);
+
+    /// After a reload: whose users' tokens are taken.
+    void set_ours(std::vector<authenticity::Expected> ours);
+
+    [[nodiscard]] receiver::BearerAnswer who(std::string_view bearer) override;
+    void put(receiver::UnsidUser user, receiver::UnsidForm form, Completion<bool> done) override;
+    /// Of that user only. Errc::BadInput: user or UNSID is empty, which would be more than one.
+    void withdraw(receiver::UnsidUser user, std::string unsid, Completion<std::monostate> done)
+        override;
+
+  private:
+    using Ours = std::vector<authenticity::Expected>;
+
+    const std::string scope_;
+    const Parts parts_;
+    std::mutex mutex_;
+    std::shared_ptr<const Ours> ours_;  ///< Guarded by mutex_.
+};
+
+}  // namespace graphhook::app
