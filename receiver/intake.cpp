@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
+#include "receiver/media_type.hpp"
 #include "receiver/query.hpp"
 #include "receiver/refused_body.hpp"
 
@@ -48,12 +49,6 @@ Verdict not_allowed(Endpoint endpoint, std::string_view allow) {
     return verdict;
 }
 
-bool says_json(std::string_view content_type) {
-    const auto type = trimmed(content_type.substr(0, content_type.find(';')));
-    return same_letters(type, "application/json") ||
-           (type.size() > 5 && same_letters(type.substr(type.size() - 5), "+json"));
-}
-
 std::string_view to_string(PayloadFault fault) {
     switch (fault) {
         case PayloadFault::None:
@@ -73,7 +68,9 @@ class Intake final : public RequestHandler {
     Intake(const IntakeContext& context, NetThread& thread)
         : context_(context),
           thread_(thread),
-          parser_(thread.settings->limits.items, thread.settings->limits.json_depth) {}
+          parser_(thread.settings->limits.items, thread.settings->limits.json_depth) {
+        if (context.unsids != nullptr) unsids_.emplace(*context.unsids, thread);
+    }
 
     Verdict on_head(const Exchange& exchange) override;
     void on_request(Exchange& exchange) override;
@@ -103,6 +100,10 @@ class Intake final : public RequestHandler {
         std::vector<Open> open;
     };
 
+    [[nodiscard]] const Route* route_of(std::string_view path) const;
+    /// What follows the base, of a request for the UNSIDs' endpoint; nullopt for others, and where
+    /// nobody keeps UNSIDs.
+    [[nodiscard]] std::optional<std::string_view> unsids_path(const Exchange& exchange) const;
     void parse_elsewhere(Exchange& exchange);
     void take(
         Exchange& exchange, PayloadFault fault, std::span<PayloadItem> items, PostTokens tokens,
@@ -121,6 +122,7 @@ class Intake final : public RequestHandler {
     const IntakeContext& context_;
     NetThread& thread_;
     PayloadParser parser_;
+    std::optional<UnsidEndpoint> unsids_;
     std::vector<store::Item> accepted_;  ///< Of the request at hand.
     std::vector<store::Item> batch_;
     std::vector<Exchange*> waiting_;  ///< Those whose items are in `batch_`.
@@ -133,20 +135,34 @@ class Intake final : public RequestHandler {
 
 LogLimiter Intake::log_limit_;
 
-Verdict Intake::on_head(const Exchange& exchange) {
-    const RequestHead& head = exchange.head();
-    auto path = head.path();
-    const Route* found = nullptr;
+const Route* Intake::route_of(std::string_view path) const {
     for (const Route& route : kRoutes) {
         const auto base =
             route.below_base ? std::string_view(context_.base_path) : std::string_view();
         if (path.size() == base.size() + route.path.size() && path.ends_with(route.path) &&
-            path.starts_with(base)) {
-            found = &route;
-            break;
-        }
+            path.starts_with(base))
+            return &route;
     }
-    if (found == nullptr) return answer(Endpoint::Other, status_reply(404));
+    return nullptr;
+}
+
+std::optional<std::string_view> Intake::unsids_path(const Exchange& exchange) const {
+    if (!unsids_) return std::nullopt;
+    auto path = exchange.head().path();
+    if (!path.starts_with(context_.base_path)) return std::nullopt;
+    path.remove_prefix(context_.base_path.size());
+    return UnsidEndpoint::owns(path) ? std::optional(path) : std::nullopt;
+}
+
+Verdict Intake::on_head(const Exchange& exchange) {
+    const RequestHead& head = exchange.head();
+    const auto path = head.path();
+    const Route* const found = route_of(path);
+    if (found == nullptr) {
+        const auto unsids = unsids_path(exchange);
+        return unsids ? unsids_->on_head(exchange, *unsids)
+                      : answer(Endpoint::Other, status_reply(404));
+    }
     if (!found->below_base) {
         auto verdict = *health_verdict(path, head.method, context_.health);
         verdict.endpoint = static_cast<std::uint8_t>(found->endpoint);
@@ -164,9 +180,7 @@ Verdict Intake::on_head(const Exchange& exchange) {
             );
         }
     }
-    if (const auto encoding = head.content_encoding();
-        !encoding.empty() && !same_letters(encoding, "identity"))
-        return answer(found->endpoint, status_reply(415));
+    if (!says_identity(head.content_encoding())) return answer(found->endpoint, status_reply(415));
     Verdict verdict;
     verdict.endpoint = static_cast<std::uint8_t>(found->endpoint);
     verdict.read_body = true;
@@ -176,6 +190,7 @@ Verdict Intake::on_head(const Exchange& exchange) {
 }
 
 void Intake::on_request(Exchange& exchange) {
+    if (const auto unsids = unsids_path(exchange)) return unsids_->on_request(exchange, *unsids);
     const auto body = exchange.body();
     if (body.empty()) {
         context_.metrics.empty_delivery();
@@ -297,6 +312,7 @@ void Intake::sample_if_known(std::string_view body, unsigned status, std::string
 }
 
 Reply Intake::on_oversized(const Exchange& exchange, std::string_view beginning) {
+    if (unsids_path(exchange)) return unsids_->on_oversized(exchange);
     sample_if_known(beginning, 413, "body_too_large");
     std::uint64_t suppressed = 0;
     if (log_limit_.allow(context_.clock.steady_now(), suppressed))

@@ -5,6 +5,7 @@
 #include "receiver/journal.hpp"
 #include "receiver/metrics.hpp"
 #include "receiver/net_thread.hpp"
+#include "receiver/unsid_endpoint.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -31,9 +32,11 @@ struct IntakeContext {
     ExpiryHints* hints;              ///< nullptr: nobody wants to know.
     boost::asio::thread_pool& pool;  ///< For large bodies.
     std::string base_path;           ///< "/graph": no slash at its end.
+    UnsidContext* unsids;            ///< nullptr: there is no such endpoint.
 };
 
-/// The public endpoints on one network thread: handshake, deliveries, health.
+/// The public endpoints on one network thread: handshake, deliveries, health, and those of UNSIDs
+/// (unsid_endpoint.hpp).
 ///
 /// What the sessions of one turn of the event loop bring is appended with one call: one hand-over
 /// to the store and one back, however many requests. A delivery that finds the store unable gets

@@ -16,11 +16,15 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 
 constexpr std::array<std::string_view, kEndpoints> kEndpointNames = {
-    "other", "notifications", "lifecycle", "livez", "readyz", "healthz"
+    "other", "notifications", "lifecycle", "livez", "readyz", "healthz", "unsids"
+};
+constexpr std::array<std::string_view, kUnsidOutcomes> kUnsidOutcomeNames = {
+    "registered",   "renewed",   "withdrawn",  "bad_request",
+    "unauthorized", "forbidden", "unavailable"
 };
 /// Every status that we send; the last stands for others.
-constexpr std::array<unsigned, 12> kStatusCodes = {200, 202, 400, 401, 403, 404,
-                                                   405, 413, 415, 431, 503, 0};
+constexpr std::array<unsigned, 14> kStatusCodes = {200, 201, 202, 204, 400, 401, 403,
+                                                   404, 405, 413, 415, 431, 503, 0};
 
 /// Graph gives us 3 s: most buckets lie far below, so that a slow store is seen long before.
 const Histogram::BucketBoundaries kReplySeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
@@ -107,6 +111,10 @@ struct Metrics::Families {
           )),
           reloads(family<Counter>(
               r, "graphhook_tls_reloads_total", "Certificate and key read because they changed."
+          )),
+          unsids(family<Counter>(
+              r, "graphhook_unsid_requests_total",
+              "What became of requests of client apps that hand in UNSIDs."
           )) {}
 
     Family<Counter>&received, &refused, &requests;
@@ -118,7 +126,7 @@ struct Metrics::Families {
     Family<Gauge>&slow, &drop;
     Family<Counter>&empty, &handshakes, &refused_known;
     Family<Gauge>& certificate;
-    Family<Counter>& reloads;
+    Family<Counter>&reloads, &unsids;
 };
 
 Metrics::Metrics(prometheus::Registry& registry, ReplyThresholds thresholds)
@@ -205,6 +213,15 @@ void Metrics::certificate(SystemTime expires_at) {
 
 void Metrics::certificate_reload(bool taken) {
     families_->reloads.Add({{"outcome", taken ? "taken" : "refused"}}).Increment();
+}
+
+void Metrics::serves_unsids() {
+    for (std::size_t i = 0; i < kUnsidOutcomes; ++i)
+        unsids_[i] = &families_->unsids.Add({{"outcome", std::string(kUnsidOutcomeNames[i])}});
+}
+
+void Metrics::unsid_request(UnsidOutcome outcome) {
+    unsids_[static_cast<std::size_t>(outcome)]->Increment();
 }
 
 Counter& Metrics::received(

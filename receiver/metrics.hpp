@@ -21,8 +21,29 @@ class Registry;
 namespace graphhook::receiver {
 
 /// Where a request went. The names are values of the label `path`.
-enum class Endpoint : std::uint8_t { Other, Notifications, Lifecycle, Livez, Readyz, Healthz };
-inline constexpr std::size_t kEndpoints = 6;
+enum class Endpoint : std::uint8_t {
+    Other,
+    Notifications,
+    Lifecycle,
+    Livez,
+    Readyz,
+    Healthz,
+    Unsids,
+};
+inline constexpr std::size_t kEndpoints = 7;
+
+/// What became of a request of a client app about an UNSID. The names are values of the label
+/// `outcome`. A wrong method is none of them.
+enum class UnsidOutcome : std::uint8_t {
+    Registered,
+    Renewed,
+    Withdrawn,
+    BadRequest,  ///< 400, 413, 415
+    Unauthorized,
+    Forbidden,
+    Unavailable,  ///< 503
+};
+inline constexpr std::size_t kUnsidOutcomes = 7;
 
 /// This room's metrics; names and help texts are in metrics.cpp and docs/receiver.md. Threads: any.
 class Metrics final : public ConnectionWatch {
@@ -43,6 +64,9 @@ class Metrics final : public ConnectionWatch {
     void refused_known(unsigned status);
     void certificate(SystemTime expires_at);
     void certificate_reload(bool taken);
+    /// There is an endpoint for UNSIDs: its outcomes are shown, from 0 on. Before any of the next.
+    void serves_unsids();
+    void unsid_request(UnsidOutcome outcome);
 
     /// Look these up once and keep them: they live as long as the registry. `change` becomes
     /// "other" where it is no word of Graph's, so that no stranger makes series.
@@ -56,7 +80,7 @@ class Metrics final : public ConnectionWatch {
 
   private:
     struct Families;
-    static constexpr std::size_t kStatuses = 12;
+    static constexpr std::size_t kStatuses = 14;
     std::unique_ptr<Families> families_;
     ReplyWindow window_;
     std::array<std::array<std::atomic<prometheus::Counter*>, kStatuses>, kEndpoints> requests_{};
@@ -65,6 +89,7 @@ class Metrics final : public ConnectionWatch {
     std::array<prometheus::Counter*, kDroppedReasons> dropped_{};
     std::array<prometheus::Counter*, kBadRequests> bad_requests_{};
     std::array<prometheus::Counter*, kRefusals> refusals_{};
+    std::array<prometheus::Counter*, kUnsidOutcomes> unsids_{};
 };
 
 }  // namespace graphhook::receiver

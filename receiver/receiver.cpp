@@ -53,18 +53,23 @@ Result<std::shared_ptr<const Settings>> settings_of(const ReceiverOptions& optio
 struct Receiver::Impl {
     Impl(
         ReceiverOptions given, Journal& journal, Clock& its_clock, Metrics& its_metrics,
-        Health& its_health, ExpiryHints* hints
+        Health& its_health, ExpiryHints* hints, UnsidDesk* desk
     )
         : options(std::move(given)),
           clock(its_clock),
           metrics(its_metrics),
           health(its_health),
           pool(kParsers),
-          context{journal, clock, metrics, health, hints, pool, base_path_of(options)} {}
+          unsids(desk == nullptr ? nullptr : std::make_unique<UnsidContext>(*desk, clock, metrics)),
+          context{journal,     clock, metrics, health, hints, pool, base_path_of(options),
+                  unsids.get()} {
+        if (unsids != nullptr) metrics.serves_unsids();
+    }
     ~Impl() {
         certificate_watch.reset();
         server.reset();
         pool.join();
+        if (unsids != nullptr) unsids->pool.join();
     }
 
     ReceiverOptions options;
@@ -72,6 +77,7 @@ struct Receiver::Impl {
     Metrics& metrics;
     Health& health;
     boost::asio::thread_pool pool;
+    std::unique_ptr<UnsidContext> unsids;
     IntakeContext context;
     std::shared_ptr<TlsContext> tls;
     std::unique_ptr<CertificateWatch> certificate_watch;
@@ -82,9 +88,10 @@ struct Receiver::Impl {
 
 Receiver::Receiver(
     ReceiverOptions options, Journal& journal, Clock& clock, Metrics& metrics, Health& health,
-    ExpiryHints* hints
+    ExpiryHints* hints, UnsidDesk* desk
 )
-    : impl_(std::make_unique<Impl>(std::move(options), journal, clock, metrics, health, hints)) {
+    : impl_(std::make_unique<Impl>(std::move(options), journal, clock, metrics, health, hints, desk)
+      ) {
 }
 
 Receiver::~Receiver() = default;

@@ -7,6 +7,7 @@
 #include "receiver/journal.hpp"
 #include "receiver/metrics.hpp"
 #include "receiver/options.hpp"
+#include "receiver/unsid_desk.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,16 +15,18 @@
 
 namespace graphhook::receiver {
 
-/// The public listener: Graph's handshakes and deliveries over HTTPS, and the health endpoints.
+/// The public listener: Graph's handshakes and deliveries over HTTPS, the health endpoints, and,
+/// where somebody keeps UNSIDs, the endpoint for them; without a desk there is none.
 ///
 /// Stopping: begin_drain() as the first signal says; wait_for_end(); insist() as the second says.
-/// The destructor insists and waits until the journal has completed what was handed to it. Threads:
+/// The destructor insists and waits until journal and desk have completed what was handed to
+/// them. Threads:
 /// construct, start and destroy on one; the rest on any. Everything given must outlive it.
 class Receiver {
   public:
     Receiver(
         ReceiverOptions options, Journal& journal, Clock& clock, Metrics& metrics, Health& health,
-        ExpiryHints* hints = nullptr
+        ExpiryHints* hints = nullptr, UnsidDesk* desk = nullptr
     );
     ~Receiver();
 

@@ -39,8 +39,12 @@ std::string_view reason_phrase(unsigned status) noexcept {
     switch (status) {
         case 200:
             return "OK";
+        case 201:
+            return "Created";
         case 202:
             return "Accepted";
+        case 204:
+            return "No Content";
         case 400:
             return "Bad Request";
         case 401:
@@ -92,27 +96,30 @@ void ReplyWriter::append(std::string& out, const Reply& reply, ReplyForm form, S
     );
     if (!reply.content_type.empty())
         fmt::format_to(std::back_inserter(out), "Content-Type: {}\r\n", reply.content_type);
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", reply.body.size());
+    // RFC 9110 8.6: a 204 has no length.
+    if (reply.status != 204)
+        fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", reply.body.size());
     out += reply.headers;
+    out += reply.more_headers;
     if (form.close) out += "Connection: close\r\n";
     out += "\r\n";
     if (!form.without_body) out += reply.body;
 }
 
 Reply status_reply(unsigned status) {
-    return Reply{status, {}, kSafe, {}, false};
+    return Reply{status, {}, kSafe, {}, {}, false};
 }
 
 Reply handshake_reply(std::string token) {
-    return Reply{200, kPlainText, kSafeEcho, std::move(token), false};
+    return Reply{200, kPlainText, kSafeEcho, {}, std::move(token), false};
 }
 
 Reply unavailable_reply() {
-    return Reply{503, {}, kRetryAfter, {}, false};
+    return Reply{503, {}, kRetryAfter, {}, {}, false};
 }
 
 Reply text_reply(unsigned status, std::string text) {
-    return Reply{status, kPlainText, kSafe, std::move(text), false};
+    return Reply{status, kPlainText, kSafe, {}, std::move(text), false};
 }
 
 }  // namespace graphhook::receiver

@@ -7,11 +7,12 @@
 
 namespace graphhook::receiver {
 
-/// What goes back. Texts that are not `body` must be constants: they are not copied.
+/// What goes back. The texts that are views must be of constants: they are not copied.
 struct Reply {
     unsigned status = 202;
     std::string_view content_type;  ///< Empty: no such header.
     std::string_view headers;       ///< Further ones, each ended by CR LF.
+    std::string more_headers;       ///< The same, of what is not constant.
     std::string body;
     bool close = false;  ///< The connection ends after it.
 };

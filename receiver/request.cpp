@@ -201,7 +201,7 @@ struct RequestParser::Impl final {
     const char* head_begin = nullptr;
     std::size_t head_size = 0;
     bool head_done = false;
-    std::uint32_t content_lengths = 0, transfer_encodings = 0, hosts = 0;
+    std::uint32_t content_lengths = 0, transfer_encodings = 0, hosts = 0, authorizations = 0;
     BadRequest bad = BadRequest::None;
     bool discarding = false;
     std::uint64_t body_bytes = 0;
@@ -241,7 +241,7 @@ void RequestParser::Impl::Beast::on_field_impl(
             to.content_encoding_ = part(value);
             break;
         case http::field::authorization:
-            to.authorization_ = part(value);
+            to.authorization_ = ++to_.authorizations == 1 ? part(value) : RequestHead::Part();
             break;
         case http::field::unknown:
             if (same_letters({name.data(), name.size()}, "x-forwarded-for"))
@@ -277,7 +277,7 @@ void RequestParser::start(std::uint64_t header_limit) {
     impl.head = RequestHead();
     impl.head_size = 0;
     impl.head_done = impl.discarding = false;
-    impl.content_lengths = impl.transfer_encodings = impl.hosts = 0;
+    impl.content_lengths = impl.transfer_encodings = impl.hosts = impl.authorizations = 0;
     impl.bad = BadRequest::None;
     impl.body_bytes = 0;
     impl.own_body.clear();

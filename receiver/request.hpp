@@ -37,6 +37,7 @@ class RequestHead {
         return text(content_encoding_);
     }
     [[nodiscard]] std::string_view host() const noexcept { return text(host_); }
+    /// Empty, too, if there are two: whoever sends both, neither counts.
     [[nodiscard]] std::string_view authorization() const noexcept { return text(authorization_); }
     [[nodiscard]] std::string_view forwarded_for() const noexcept { return text(forwarded_for_); }
     [[nodiscard]] bool has_body() const noexcept {

@@ -44,7 +44,9 @@ void ReceiverFixture::start(ReceiverOptions options) {
     options.threads = 2;
     options.tenant_ids = {{"contoso", std::string(kTenantId)}};
     options_ = options;
-    receiver_ = std::make_unique<Receiver>(options, journal_, clock_, metrics_, health_);
+    receiver_ = std::make_unique<Receiver>(
+        options, journal_, clock_, metrics_, health_, nullptr, unsid_desk_
+    );
     const auto started = receiver_->start();
     ASSERT_TRUE(started) << to_string(started.error());
     health_.set(Health::State::Ready);

@@ -58,6 +58,7 @@ class ReceiverFixture : public testing::Test {
     Health health_;
     test::CertificateText certificate_;
     ReceiverOptions options_;
+    UnsidDesk* unsid_desk_ = nullptr;  ///< What start() gives the receiver.
     std::unique_ptr<Receiver> receiver_;
 };
 

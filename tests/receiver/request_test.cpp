@@ -73,6 +73,13 @@ TEST_F(RequestTest, RequestMayComeByteByByte) {
     EXPECT_EQ(parser_.head().path(), "/n");
 }
 
+TEST_F(RequestTest, OfTwoAuthorizationsNeitherCounts) {
+    const std::string bytes =
+        "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\nauthorization: Basic y\r\n\r\n";
+    ASSERT_EQ(parser_.feed_head(bytes).step, Step::Done);
+    EXPECT_EQ(parser_.head().authorization(), "");
+}
+
 TEST_F(RequestTest, AbsoluteTargetHasAPathToo) {
     const std::string bytes = "GET http://h/livez?x HTTP/1.1\r\nHost: h\r\n\r\n";
     ASSERT_EQ(parser_.feed_head(bytes).step, Step::Done);

@@ -177,7 +177,7 @@ std::optional<HttpReply> HttpPeer::read_reply(bool without_body) {
         at = stop + 2;
     }
     unread_.erase(0, end + 4);
-    if (reply.status / 100 == 1 || without_body) return reply;
+    if (reply.status / 100 == 1 || reply.status == 204 || without_body) return reply;
     const auto length = std::stoul(reply.headers["content-length"]);
     while (unread_.size() < length) {
         if (!fill()) return std::nullopt;
