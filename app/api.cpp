@@ -42,6 +42,15 @@ unsigned status_of(Errc code) {
     }
 }
 
+/// A request's body as the log may have it: an UNSID lets whoever has our token reach a user.
+std::string body_for_log(const receiver::AdminRequest& request, const json::value& body) {
+    const auto* object = body.if_object();
+    if (object == nullptr || !object->contains("unsid")) return for_log(request.body, 500);
+    auto masked = *object;
+    masked["unsid"] = "***";
+    return for_log(json::serialize(masked), 500);
+}
+
 }  // namespace
 
 Api::ApiReply Api::refusal(unsigned status, std::string why) {
@@ -93,7 +102,7 @@ Api::ApiReply Api::answer(const receiver::AdminRequest& request) {
     if (error) return refusal(400, "the body is not JSON");
     // The listener logs who called what, and how it went; which deliveries is only in the body.
     log().info(
-        "repair path={} body={} by={}", for_log(request.path), for_log(request.body, 500),
+        "repair path={} body={} by={}", for_log(request.path), body_for_log(request, body),
         for_log(request.who)
     );
     return post(path, body);
@@ -109,6 +118,7 @@ Api::ApiReply Api::get(const Segments& path, const Query& query) {
     if (path[0] == "quarantine" && path.size() == 1)
         return list_deliveries(query, DeliveryState::Quarantined);
     if (path[0] == "keys" && path.size() == 1) return list_keys();
+    if (path[0] == "unsids" && path.size() == 1) return list_unsids(query);
     if (path[0] == "notifications" && path.size() == 2) {
         const auto id = parse_id(path[1]);
         if (!id) return refusal(id.error());
@@ -147,6 +157,7 @@ Api::ApiReply Api::post(const Segments& path, const json::value& body) {
         if (parts_.keys != nullptr) parts_.keys->look();
         return list_keys();
     }
+    if (path[0] == "unsids" && path.size() == 2 && path[1] == "drop") return drop_unsids(body);
     if (path[0] == "handlers" && path.size() == 3 && (path[2] == "pause" || path[2] == "resume"))
         return pause(path[1], path[2] == "pause");
     if (auto reply = post_subscriptions(path, body)) return std::move(*reply);

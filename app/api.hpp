@@ -63,6 +63,9 @@ class Api final : public receiver::AdminApi {
     ApiReply plan(const Query& query);
     ApiReply move_deliveries(const std::string& what, const boost::json::value& body);
     ApiReply pause(const std::string& handler, bool paused);
+    // About UNSIDs, in api_unsids.cpp.
+    ApiReply list_unsids(const Query& query);
+    ApiReply drop_unsids(const boost::json::value& body);
 
     Parts parts_;
 };

@@ -1,75 +1,17 @@
 #include "app/cli.hpp"
 
-#include "app/commands.hpp"
-#include "app/config_file.hpp"
+#include "app/cli_parts.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include <exception>
-#include <functional>
 #include <iostream>
 #include <string>
 
 namespace graphhook::app {
 namespace {
-
-/// What is filled in while the command line is read; lives as long as the command runs.
-struct Arguments {
-    std::string config;
-    std::string output = "table";
-    DeliveryFilter filter;
-    SelectionArguments selection;
-    ListFilter list;
-    std::string name;
-    std::uint64_t allow_delete = 0;
-    bool all = false;
-    bool no_wait = false;
-    bool force = false;
-    KeyArguments key;
-    InspectArguments inspect;
-    std::function<ExitCode(const CommandContext&)> command;
-
-    [[nodiscard]] CommandContext context() const {
-        return {
-            config_path(config, process_environment()),
-            output == "json" ? OutputFormat::Json : OutputFormat::Table
-        };
-    }
-};
-
-using Command = std::function<ExitCode(const CommandContext&)>;
-
-CLI::App* add(
-    CLI::App& parent, Arguments& arguments, const std::string& name, const std::string& what,
-    const std::string& examples, Command command
-) {
-    auto* sub = parent.add_subcommand(name, what);
-    sub->footer("Examples:\n" + examples);
-    sub->callback([&arguments, command = std::move(command)] { arguments.command = command; });
-    return sub;
-}
-
-/// A command that only holds others.
-CLI::App* add_group(
-    CLI::App& app, const std::string& name, const std::string& what, const std::string& examples
-) {
-    auto* group = app.add_subcommand(name, what);
-    group->require_subcommand(1);
-    group->footer("Examples:\n" + examples);
-    return group;
-}
-
-void add_output(CLI::App* command, Arguments& arguments) {
-    command->add_option("--output", arguments.output, "How to print: table or json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->capture_default_str();
-}
-
-void add_name(CLI::App* command, Arguments& arguments, const std::string& what) {
-    command->add_option("NAME", arguments.name, what)->required();
-}
 
 void add_paging(CLI::App* command, Arguments& arguments) {
     command->add_option("--handler", arguments.filter.handler, "Only of this handler");
@@ -483,6 +425,8 @@ int run(int argc, const char* const* argv) {
     add_keys(app, arguments);
     add_handlers(app, arguments);
     add_inspect(app, arguments);
+    add_notify_user(app, arguments);
+    add_unsids(app, arguments);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

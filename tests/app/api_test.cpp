@@ -110,7 +110,7 @@ TEST_F(ApiTest, ShowsStatusDeliveriesAndANotificationWithItsItem) {
     EXPECT_EQ(shown.at("deliveries").as_array().size(), 1U);
     for (const auto* path :
          {"/handlers", "/dead-letters", "/subscriptions", "/sweeps", "/templates", "/progress",
-          "/refused", "/quarantine", "/keys"}) {
+          "/refused", "/quarantine", "/keys", "/unsids"}) {
         const auto reply = get(path);
         EXPECT_EQ(reply.status, 200U) << path;
         EXPECT_TRUE(boost::json::parse(reply.body).is_array()) << path;
@@ -195,6 +195,88 @@ TEST_F(ApiTest, TheQuarantineIsListedShownRetriedAndDropped) {
     quarantine_one("data_key: not for this key");
     EXPECT_EQ(count(post("/quarantine/drop", R"({"all":true})"), "dropped"), 1);
     EXPECT_TRUE(rows("").empty());
+}
+
+TEST_F(ApiTest, AReceiptIsShownAsTheObjectThatItIs) {
+    store_one();
+    const auto leased =
+        wait_for<std::vector<store::Delivery>>([&](Completion<std::vector<store::Delivery>> done) {
+            store::LeaseRequest request;
+            request.handler = "audit";
+            store->lease(std::move(request), std::move(done));
+        });
+    ASSERT_TRUE(leased);
+    ASSERT_EQ(leased->size(), 1U);
+    const auto rows = [&](const char* path) {
+        return boost::json::parse(get(path).body).as_array();
+    };
+    EXPECT_TRUE(rows("/deliveries")[0].at("receipt").is_null());
+    const auto settled = wait_for<std::size_t>([&](Completion<std::size_t> done) {
+        store::Settlement settlement;
+        settlement.id = leased->front().id;
+        settlement.attempt = leased->front().attempt;
+        settlement.as = store::SettleAs::Dead;
+        settlement.reason = "400";
+        settlement.receipt = R"({"status":400,"requestId":"r-1"})";
+        store->settle("audit", {settlement}, std::move(done));
+    });
+    ASSERT_TRUE(settled);
+    for (const auto* path : {"/deliveries", "/dead-letters"}) {
+        const auto listed = rows(path);
+        ASSERT_EQ(listed.size(), 1U) << path;
+        EXPECT_EQ(listed[0].at("receipt").at("requestId").as_string(), "r-1");
+    }
+    const auto id = std::string(rows("/deliveries")[0].at("id").as_string());
+    const auto shown = boost::json::parse(get("/notifications/" + id).body);
+    EXPECT_EQ(shown.at("deliveries").at(0).at("receipt").at("status").to_number<int>(), 400);
+}
+
+TEST_F(ApiTest, UnsidsAreListedAndDroppedByWhoMayRepair) {
+    const auto now = real_clock().system_now();
+    const std::string tenant = "84bd8158-6d4d-4958-8b9f-9d6445542f95";
+    const std::string user = "3f0c8a52-9d0e-4b52-8a3e-2f5f0c3f7a10";
+    const auto put = [&](const std::string& unsid, std::chrono::hours lives) {
+        const auto done = wait_for<store::UnsidPut>([&](Completion<store::UnsidPut> completion) {
+            store->put_unsid(
+                {tenant, user, unsid, "ios", "c", now + lives, now}, std::move(completion)
+            );
+        });
+        ASSERT_TRUE(done);
+    };
+    put("a", std::chrono::hours(1));
+    put("b", std::chrono::hours(1));
+    put("expired", std::chrono::hours(-1));
+    const auto count = [&](const std::string& query) {
+        const auto reply = get("/unsids", query);
+        EXPECT_EQ(reply.status, 200U) << reply.body;
+        return boost::json::parse(reply.body).as_array().size();
+    };
+    EXPECT_EQ(count(""), 2U);
+    EXPECT_EQ(count("all=1"), 3U);
+    EXPECT_EQ(count("limit=1"), 1U);
+    EXPECT_EQ(count("unsid=a&user_id=" + user), 1U);
+    EXPECT_EQ(count("tenant_id=" + user), 0U);
+    EXPECT_EQ(get("/unsids", "user_id=someone").status, 400U);
+    const auto status = boost::json::parse(get("/status").body);
+    EXPECT_EQ(status.at("store").at("unsids").at("ios").to_number<int>(), 2);
+
+    EXPECT_EQ(post("/unsids/drop", R"({"unsid":"a"})", false).status, 403U);
+    for (const auto* bad :
+         {"[]", "{}", R"({"all":true})", R"({"unsid":7})", R"({"unsid":""})", R"({"unsids":"a"})",
+          R"({"tenant_id":"84bd8158-6d4d-4958-8b9f-9d6445542f95"})", R"({"user_id":"x"})",
+          R"({"unsid":"a","all":true})", R"({"unsid":"a b"})", R"({"unsid":"a","all":1})"}) {
+        EXPECT_EQ(post("/unsids/drop", bad).status, 400U) << bad;
+    }
+    EXPECT_EQ(count("all=1"), 3U);
+    const auto dropped = [&](const std::string& body) {
+        const auto reply = post("/unsids/drop", body);
+        EXPECT_EQ(reply.status, 200U) << reply.body;
+        return boost::json::parse(reply.body).at("dropped").to_number<int>();
+    };
+    EXPECT_EQ(dropped(R"({"unsid":"a"})"), 1);
+    EXPECT_EQ(dropped(R"({"unsid":"a"})"), 0);
+    EXPECT_EQ(dropped(R"({"tenant_id":")" + tenant + R"(","all":true})"), 2);
+    EXPECT_EQ(count("all=1"), 0U);
 }
 
 TEST_F(ApiTest, PausingIsSeenInTheList) {

@@ -57,6 +57,9 @@ TEST_F(CliTest, VersionAndHelpExit0) {
         {"handlers", "list"},
         {"handlers", "pause"},
         {"handlers", "resume"},
+        {"notify-user"},
+        {"unsids", "list"},
+        {"unsids", "drop"},
     };
     for (auto command : commands) {
         command.emplace_back("--help");

@@ -25,12 +25,16 @@ class NotifyUserCommandTest : public test::ServiceFixture {
   protected:
     NotifyUserCommandTest() { use(R"(credential: {client_secret: "the client secret"})"); }
 
-    void use(const std::string& credential) const {
-        write_config(config_text(fmt::format(
-            "tenants:\n  contoso:\n    tenant_id: {}\n    client_id: {}\n    cloud: {{graph: "
-            "\"{}\", login: \"{}\", ca_file: \"{}\"}}\n    {}\n",
-            kTenantId, kClientId, stub.url(), stub.url(), dir.file("trusted.crt"), credential
-        )));
+    /// `handler`: a line below `handlers`.
+    void use(const std::string& credential, const std::string& handler = "") const {
+        write_config(config_text(
+            handler +
+            fmt::format(
+                "tenants:\n  contoso:\n    tenant_id: {}\n    client_id: {}\n    cloud: {{graph: "
+                "\"{}\", login: \"{}\", ca_file: \"{}\"}}\n    {}\n",
+                kTenantId, kClientId, stub.url(), stub.url(), dir.file("trusted.crt"), credential
+            )
+        ));
     }
 
     Program graphhook(std::vector<std::string> arguments) {
@@ -183,6 +187,22 @@ TEST_F(NotifyUserCommandTest, AFileHoldsTheWholeNotification) {
     EXPECT_EQ(wrong.wait(), 2);
     EXPECT_THAT(wrong.err(), HasSubstr("colour"));
     EXPECT_THAT(wrong.err(), HasSubstr("payload.rawContent"));
+}
+
+TEST_F(NotifyUserCommandTest, AConfiguredHandlerSaysWhereToAndInWhichForm) {
+    use(R"(credential: {client_secret: "the client secret"})",
+        fmt::format(
+            "  phones: {{type: user_notification, target_host_name: handler.example.com, title: "
+            "Mail, url: \"{}/elsewhere\", wrapped: true}}\n",
+            stub.url()
+        ));
+    auto program = graphhook({"--unsid", kUnsid, "--handler", "phones", "--title", "By hand"});
+    ASSERT_EQ(program.wait(), 0) << program.err();
+    const auto sent = posted().at(0);
+    EXPECT_THAT(sent, HasSubstr("POST /elsewhere "));
+    const auto notification = body_of(sent).at("notification");
+    EXPECT_EQ(notification.at("targetHostName").as_string(), "handler.example.com");
+    EXPECT_EQ(notification.at("payload").at("visualContent").at("title").as_string(), "By hand");
 }
 
 TEST_F(NotifyUserCommandTest, WhatIsRefusedForGoodIsDeadAndExits1) {

@@ -126,6 +126,8 @@ TEST_F(UnsidsCommandTest, DroppingIsAskedOfServe) {
 
 TEST_F(UnsidsCommandTest, ServeLogsWhoDroppedButNotTheUnsid) {
     know({an_unsid("1c6ae8a5-secret-unsid")});
+    // Without a tenant it asks nobody outside.
+    write_config(config_text());
     NotifySocket manager(dir.file("notify"));
     Program serve(
         dir.path().string(), {"-c", config_path, "serve"}, {{"NOTIFY_SOCKET", dir.file("notify")}}
