@@ -9,6 +9,7 @@
 #include "app/proving.hpp"
 #include "app/proving_keys.hpp"
 #include "app/unproved.hpp"
+#include "app/unsid_desk.hpp"
 #include "authenticity/decryption_pool.hpp"
 #include "authenticity/reason.hpp"
 #include "core/log.hpp"
@@ -47,6 +48,14 @@ std::vector<std::string> names_of(const std::vector<handlers::HandlerOptions>& h
     std::vector<std::string> names;
     for (const auto& handler : handlers) names.push_back(handler.name);
     return names;
+}
+
+/// Whose users hand in UNSIDs, and for which applications.
+std::vector<authenticity::Expected> expected_of(const Config& config) {
+    std::vector<authenticity::Expected> expected;
+    for (auto& tenant : proven_tenants(config.subscriptions))
+        expected.push_back(std::move(tenant.expected));
+    return expected;
 }
 
 std::string_view state_text(receiver::Health::State state) {
@@ -111,6 +120,7 @@ struct Application::Impl {
     std::unique_ptr<receiver::AdminServer> admin;
     std::unique_ptr<ArrivalJournal> journal;
     std::unique_ptr<ExpiryRelay> expiry;
+    std::unique_ptr<StoreUnsidDesk> unsids;
     std::unique_ptr<receiver::Receiver> receiver;
 
     /// Brings up to date what is computed when it is asked for.
@@ -125,6 +135,18 @@ struct Application::Impl {
             decryption = std::make_unique<authenticity::DecryptionPool>(decryption_threads);
         });
         return *decryption;
+    }
+
+    std::unique_ptr<StoreUnsidDesk> make_desk() {
+        return std::make_unique<StoreUnsidDesk>(
+            expected_of(config), config.unsids.scope,
+            StoreUnsidDesk::Parts{
+                .store = *store,
+                .clock = clock,
+                .sets = [this] { return proving_keys->sets(); },
+                .keys_wanted = [this](const std::string& login) { proving_keys->wanted(login); },
+            }
+        );
     }
 
     std::unique_ptr<Prover> make_prover() {
@@ -278,11 +300,15 @@ Result<void> Application::start() {
     );
     if (auto started = s.admin->start(); !started) return started.error();
 
+    // Who takes in what client apps say of their users, where that is wanted at all.
+    if (config.unsids.enabled) s.unsids = s.make_desk();
+
     // The front door.
     s.journal = std::make_unique<ArrivalJournal>(*s.store, *s.subscriptions);
     s.expiry = std::make_unique<ExpiryRelay>(*s.subscriptions);
     s.receiver = std::make_unique<receiver::Receiver>(
-        config.receiver, *s.journal, s.clock, s.receiver_metrics, s.health, s.expiry.get()
+        config.receiver, *s.journal, s.clock, s.receiver_metrics, s.health, s.expiry.get(),
+        s.unsids.get()
     );
     if (auto started = s.receiver->start(); !started) return started.error();
 
@@ -308,6 +334,7 @@ Result<void> Application::reload(Config config) {
     s.prover->set_tenants(proven_tenants(config.subscriptions));
     s.proving_keys->take(config.subscriptions);
     s.notifications->take(config);
+    if (s.unsids) s.unsids->set_ours(expected_of(config));
     for (const auto& name : changes.to_detach) {
         if (const auto removed = s.dispatcher->remove(name, kReloadGrace); !removed)
             log().error("handler={} not detached error={}", name, to_string(removed.error()));

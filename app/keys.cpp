@@ -168,7 +168,7 @@ constexpr std::array kKeys = {
     Key{"handlers.*.secret_file", SecretFile, kOptional, kReload, "", 0, 0, "", "http", "A file that holds the secret."},
     Key{"handlers.*.headers", Headers, kOptional, kReload, "", 0, 0, "", "http", "More headers to send, by name. Their values are treated as secrets."},
     Key{"handlers.*.connect_timeout", Duration, kOptional, kReload, "5s", 100, 10 * kMinute, "", "http", "Connecting, TLS included."},
-    Key{"handlers.*.timeout", Duration, kOptional, kReload, "20s", 100, 1 * kHour, "", "http|user_notification", "The whole exchange."},
+    Key{"handlers.*.timeout", Duration, kOptional, kReload, "20s", 100, 1 * kHour, "", "http|user_notification", "The whole exchange; for `user_notification` at most 10m."},
     Key{"handlers.*.ca_file", ReadFile, kOptional, kReload, "", 0, 0, "", "http", "PEM file of the authorities to trust. Default: the system's."},
     Key{"handlers.*.batch", Integer, kOptional, kReload, "1", 1, 1'000, "", "http", "Deliveries in one POST; above 1 the body is a JSON array."},
     Key{"handlers.*.target_host_name", Text, kRequired, kReload, "", 0, 0, "", "user_notification", "The domain that is registered for the cross-device app, without a scheme."},

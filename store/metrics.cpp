@@ -109,6 +109,10 @@ Metrics::Metrics(Registry& registry)
                        .Name("graphhook_quarantined")
                        .Help("Deliveries that were proved false and are kept to be looked at.")
                        .Register(registry)),
+      unsids_(BuildGauge()
+                  .Name("graphhook_unsids")
+                  .Help("UNSIDs that were handed in and have not expired.")
+                  .Register(registry)),
       dropped_items_(dropped(registry, "items")),
       dropped_age_(dropped(registry, "age")),
       dropped_bytes_(dropped(registry, "bytes")) {
@@ -160,6 +164,15 @@ void Metrics::refresh(const StoreStats& stats, std::chrono::system_clock::time_p
     for (const auto& [reason, count] : by_reason) {
         auto*& gauge = quarantined_by_[reason];
         if (gauge == nullptr) gauge = &quarantined_.Add({{"reason", reason}});
+        gauge->Set(static_cast<double>(count));
+    }
+    for (auto& [platform, gauge] : unsids_by_) {
+        if (!stats.unsids.contains(platform)) gauge->Set(0);
+    }
+    // Platforms are a few words that the front door knows.
+    for (const auto& [platform, count] : stats.unsids) {
+        auto*& gauge = unsids_by_[platform];
+        if (gauge == nullptr) gauge = &unsids_.Add({{"platform", platform}});
         gauge->Set(static_cast<double>(count));
     }
     for (const auto& handler : stats.handlers) {

@@ -61,11 +61,13 @@ class Metrics {
     prometheus::Family<prometheus::Gauge>& oldest_;
     prometheus::Family<prometheus::Gauge>& dead_;
     prometheus::Family<prometheus::Gauge>& quarantined_;
+    prometheus::Family<prometheus::Gauge>& unsids_;
     prometheus::Counter& dropped_items_;
     prometheus::Counter& dropped_age_;
     prometheus::Counter& dropped_bytes_;
     std::map<std::string, OfHandler> handlers_;
     std::map<std::string, prometheus::Gauge*> quarantined_by_;  ///< By reason.
+    std::map<std::string, prometheus::Gauge*> unsids_by_;       ///< By platform.
 };
 
 }  // namespace graphhook::store
