@@ -148,6 +148,7 @@ Response Control::status() const {
     json["faults"] = faults();
     json["tokenRequests"] = it_.identity.counts().to_json();
     json["quotas"] = it_.quotas.to_json();
+    json["userNotifications"] = it_.user_notifications.to_json();
     json["endpoints"] = it_.outbox.to_json(it_.clock.steady_now());
     return ok(json);
 }
@@ -328,6 +329,7 @@ Response Control::reset(const boost::json::object& body) {
     it_.identity.reset(flag(body, "keepSubscriptions"));
     clock_offset_ = std::chrono::seconds(0);
     it_.quotas.clear();
+    it_.user_notifications.clear(flag(body, "keepSubscriptions"));
     it_.stats = Stats{};
     if (!flag(body, "keepSubscriptions")) it_.registry.clear();
     if (!flag(body, "keepData")) it_.world.clear();

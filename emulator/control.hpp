@@ -10,6 +10,7 @@
 #include "emulator/quotas.hpp"
 #include "emulator/registry.hpp"
 #include "emulator/stats.hpp"
+#include "emulator/user_notifications/service.hpp"
 
 #include <chrono>
 #include <functional>
@@ -29,6 +30,7 @@ struct Controlled {
     Stats& stats;
     Clock& clock;
     Identity& identity;
+    UserNotifications& user_notifications;
     /// Called when there are changes to make.
     std::function<void()> pump;
 };

@@ -13,6 +13,8 @@
 #include "emulator/rich/composer.hpp"
 #include "emulator/sender.hpp"
 #include "emulator/server.hpp"
+#include "emulator/user_notifications/endpoint_api.hpp"
+#include "emulator/user_notifications/service.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -86,6 +88,14 @@ DataApi::Options data_options(const Options& options) {
     made.pages.most = options.most_in_page;
     made.lives.directory = life_of(options.directory_delta_life);
     made.lives.others = life_of(options.delta_life);
+    return made;
+}
+
+UserNotifications::Options user_notification_options(const Options& options) {
+    UserNotifications::Options made;
+    made.rules.wrapped = options.wrapped_notifications;
+    made.rules.most_content_bytes = options.most_content_bytes;
+    made.limits = options.quotas;
     return made;
 }
 
@@ -182,6 +192,8 @@ struct Emulator::Impl {
           registry(registry_limits(options)),
           world(clock),
           data(data_options(options), world, faults, clock),
+          user_notifications(user_notification_options(options), clock),
+          endpoint_api(user_notifications, identity, clock),
           quotas(options.quotas),
           ledger(options.ledger),
           composer(identity.validation_tokens()),
@@ -200,11 +212,11 @@ struct Emulator::Impl {
           changes(registry, world, outbox, ledger, faults, stats, clock),
           sender(io, client_tls, outbox, stats, clock, sender_options(options)),
           prober(io, client_tls, stats, options.handshake_timeout),
-          api(api_options(options),
-              {identity, registry, world, data, quotas, prober, faults, pauses, stats, clock}),
+          api(api_options(options), {identity, registry, world, data, user_notifications, quotas,
+                                     prober, faults, pauses, stats, clock}),
           control(
               {registry, world, quotas, outbox, changes, ledger, faults, stats, clock, identity,
-               [this] { start_pump(); }}
+               user_notifications, [this] { start_pump(); }}
           ),
           server(
               io, options.insecure_http ? nullptr : &server_tls, server_options(options),
@@ -230,6 +242,7 @@ struct Emulator::Impl {
         const std::string path(request.path());
         if (auto out = outage(path)) co_return std::move(*out);
         if (GraphApi::serves(path)) co_return co_await api.handle(std::move(request));
+        if (EndpointApi::serves(path)) co_return endpoint_api.handle(request);
         if (Control::serves(path)) co_return control.handle(request);
         auto response = identity.handle(request);
         if (!response) co_return nothing_here();
@@ -347,6 +360,8 @@ struct Emulator::Impl {
     Registry registry;
     World world;
     DataApi data;
+    UserNotifications user_notifications;
+    EndpointApi endpoint_api;
     Quotas quotas;
     Ledger ledger;
     Composer composer;

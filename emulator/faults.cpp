@@ -34,6 +34,7 @@ constexpr auto kNames = std::to_array<std::pair<FaultKind, std::string_view>>({
     {FaultKind::UnknownSubscription, "unknown-subscription"},
     {FaultKind::IgnoreCertificate, "ignore-certificate"},
     {FaultKind::RefuseCertificate, "refuse-certificate"},
+    {FaultKind::UserNotification, "user-notification"},
 });
 
 constexpr std::uint64_t kMostTimes = 1'000'000'000;
@@ -99,7 +100,13 @@ bool holds(std::string_view text, std::string_view part) {
 
 bool has_status(FaultKind kind) {
     return kind == FaultKind::ServerError || kind == FaultKind::PageError ||
-           kind == FaultKind::Outage || kind == FaultKind::DeltaExpired;
+           kind == FaultKind::Outage || kind == FaultKind::DeltaExpired ||
+           kind == FaultKind::UserNotification;
+}
+
+std::uint64_t usual_status(FaultKind kind) {
+    if (kind == FaultKind::DeltaExpired) return 400;
+    return kind == FaultKind::UserNotification ? 406 : 503;
 }
 
 }  // namespace
@@ -183,7 +190,7 @@ Result<std::pair<FaultKind, Fault>> read_fault(const boost::json::object& json) 
         json, "delayMilliseconds", *kind == FaultKind::CreateLate ? 60'000 : 5'000,
         kLongestSeconds * 1000
     );
-    const auto status = number(json, "status", *kind == FaultKind::DeltaExpired ? 400 : 503, 599);
+    const auto status = number(json, "status", usual_status(*kind), 599);
     const auto page = number(json, "page", 2, kMostTimes);
     for (const auto* read : {&count, &delay, &status, &page}) {
         if (!*read) return read->error();
@@ -192,7 +199,9 @@ Result<std::pair<FaultKind, Fault>> read_fault(const boost::json::object& json) 
     if (!share) return share.error();
     const auto retry_after = retry_after_of(json, *kind);
     if (!retry_after) return retry_after.error();
-    if (*status < 400) return fail(Errc::BadInput, "status must be an error, 400 to 599");
+    // A user notification that is taken may be answered 200, too (protocol 10.6).
+    const bool taken = *kind == FaultKind::UserNotification && *status == 200;
+    if (*status < 400 && !taken) return fail(Errc::BadInput, "status must be an error, 400 to 599");
     auto tenant = text(json, "tenant");
     auto path = text(json, "path");
     auto location = text(json, "location");

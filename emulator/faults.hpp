@@ -32,7 +32,7 @@ enum class FaultKind {
     EmptyPage,            ///< a page of a delta holds nothing, and there is a next one
     Replay,               ///< a delta tells an object twice
     Outage,               ///< nothing but the control API answers
-    CreateLate,           ///< a create happens, and is answered late
+    CreateLate,           ///< a create happens, of a user notification too, and is answered late
     Lose,                 ///< a notification is never sent
     Duplicate,            ///< a POST of notifications is sent again after it was accepted
     Reorder,              ///< a POST takes its items from anywhere in the queue
@@ -40,6 +40,7 @@ enum class FaultKind {
     UnknownSubscription,  ///< an item carries the id of no subscription
     IgnoreCertificate,    ///< an update's certificate is taken without a word, and not used
     RefuseCertificate,    ///< an update with a certificate is refused
+    UserNotification,     ///< a POST of a user notification is answered with this status
 };
 
 std::string_view to_string(FaultKind kind) noexcept;

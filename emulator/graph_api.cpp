@@ -339,19 +339,51 @@ asio::awaitable<Response> GraphApi::handle(Request request) {
         co_await pauses_.pause(slow->delay);
     }
     auto faulty = bad_reply(faults_, where, call.ids, clock_.system_now());
+    const bool notifies = UserNotifications::serves(path);
+    // As in the captured reply, there is one in any case.
+    if (notifies && call.ids.client_request_id.empty())
+        call.ids.client_request_id = call.ids.request_id;
+    auto bad_method =
+        notifies ? user_notifications_.refuse_method(request, call.ids) : std::optional<Response>{};
     Response response;
     if (faulty) {
         ++stats_.faults_struck;
         response = std::move(*faulty);
+    } else if (bad_method) {
+        response = std::move(*bad_method);
     } else if (!token.caller || !token.challenge.empty()) {
         response = refuse_caller(request, call, token);
+    } else if (notifies) {
+        response = co_await notify(request, call);
+        if (spoil(faults_, where, response, clock_.system_now())) ++stats_.faults_struck;
     } else {
         response = co_await answer(request, call);
         if (spoil(faults_, where, response, clock_.system_now())) ++stats_.faults_struck;
     }
+    // The service keeps a list of what was posted; this it never saw.
+    if (notifies && (faulty || bad_method || !token.caller || !token.challenge.empty()))
+        user_notifications_.note(request, call.caller, response);
     response.headers.emplace_back("request-id", call.ids.request_id);
     if (!call.ids.client_request_id.empty())
         response.headers.emplace_back("client-request-id", call.ids.client_request_id);
+    co_return response;
+}
+
+asio::awaitable<Response> GraphApi::notify(const Request& request, const Call& call) {
+    const std::string path(request.path());
+    const Where where{call.caller.tenant, path};
+    const auto fault =
+        faults_.any() ? faults_.take(FaultKind::UserNotification, where) : std::nullopt;
+    if (fault) {
+        ++stats_.faults_struck;
+        co_return user_notifications_.faulty_post(request, call.caller, call.ids, *fault);
+    }
+    auto response = user_notifications_.post(request, call.caller, call.ids);
+    if (response.status != 201 || !faults_.any()) co_return response;
+    if (const auto late = faults_.take(FaultKind::CreateLate, where)) {
+        ++stats_.faults_struck;
+        co_await pauses_.pause(late->delay);
+    }
     co_return response;
 }
 

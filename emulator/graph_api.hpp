@@ -8,6 +8,7 @@
 #include "emulator/prober.hpp"
 #include "emulator/quotas.hpp"
 #include "emulator/registry.hpp"
+#include "emulator/user_notifications/service.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -22,6 +23,7 @@ struct GraphParts {
     Registry& registry;
     World& world;
     DataApi& data;
+    UserNotifications& user_notifications;
     Quotas& quotas;
     Prober& prober;
     Faults& faults;
@@ -47,6 +49,7 @@ class GraphApi {
           registry_(parts.registry),
           world_(parts.world),
           data_(parts.data),
+          user_notifications_(parts.user_notifications),
           quotas_(parts.quotas),
           prober_(parts.prober),
           faults_(parts.faults),
@@ -62,6 +65,8 @@ class GraphApi {
     struct Call;
     /// A known caller's request.
     [[nodiscard]] boost::asio::awaitable<Response> answer(const Request& request, Call& call);
+    /// A known caller's POST of a user notification.
+    [[nodiscard]] boost::asio::awaitable<Response> notify(const Request& request, const Call& call);
     [[nodiscard]] boost::asio::awaitable<Response> subscription(
         const Request& request, const Call& call
     );
@@ -90,6 +95,7 @@ class GraphApi {
     Registry& registry_;
     World& world_;
     DataApi& data_;
+    UserNotifications& user_notifications_;
     Quotas& quotas_;
     Prober& prober_;
     Faults& faults_;

@@ -48,6 +48,10 @@ struct Options {
     std::uint64_t seed = 1;
     bool validate_updates = true;
     std::size_t page_size = 100;
+    /// A user notification in {"notification":{…}} is taken, too.
+    bool wrapped_notifications = false;
+    /// Of a user notification's content, each field in bytes.
+    std::size_t most_content_bytes = 4'096;
     /// Objects in a page of data that is asked for without $top, and with it at most.
     std::size_t data_page_size = 100;
     std::size_t most_in_page = 999;

@@ -201,6 +201,7 @@ void add_client_commands(CLI::App& app, ClientFlags& flags, Action& action) {
     add_data_commands(app, flags, add, action);
     add_rich_commands(app, flags, add, action);
     add_identity_commands(app, flags, add, action);
+    add_user_notification_commands(app, flags, add, action);
 }
 
 }  // namespace graphhook::emulator::cli

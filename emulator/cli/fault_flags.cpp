@@ -40,7 +40,8 @@ const std::vector<std::string>& names() {
         "managed-identity-error",
         "keys",
         "ignore-certificate",
-        "refuse-certificate"
+        "refuse-certificate",
+        "user-notification"
     };
     return all;
 }
@@ -70,7 +71,10 @@ void add_fault_commands(
     set->add_option("--retry-after", flags.retry_after, "With throttle (5) and errors: seconds");
     set->add_flag("--no-retry-after", flags.faults.no_retry_after, "With throttle: no such header");
     add_duration(*set, "--delay", flags.delay, "With slow (5s) and create-late (60s)");
-    set->add_option("--status", flags.status, "With errors, outage, delta-expired: 400 to 599");
+    set->add_option(
+        "--status", flags.status,
+        "With errors, outage, delta-expired, user-notification: 400 to 599"
+    );
     set->add_option("--location", flags.location, "With redirect and foreign-link: where to");
     set->add_option("--field", flags.faults.field, "With missing-field: which one");
     set->add_option("--code", flags.faults.code, "With errors: the error's code");

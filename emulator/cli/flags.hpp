@@ -3,6 +3,7 @@
 #include "emulator/cli/commands.hpp"
 #include "emulator/cli/identity_flags.hpp"
 #include "emulator/cli/serve.hpp"
+#include "emulator/cli/user_notification_flags.hpp"
 
 #include <chrono>
 #include <functional>
@@ -115,6 +116,7 @@ struct ClientFlags {
     DataFlags data;
     FaultFlags faults;
     RichFlags rich;
+    UserNotificationFlags user_notifications;
 };
 
 // Each adds subcommands to `app`; parsing then fills `flags` and sets `action`. All must outlive
@@ -139,6 +141,9 @@ void add_rich_commands(
     CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
 );
 void add_identity_commands(
+    CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
+);
+void add_user_notification_commands(
     CLI::App& app, ClientFlags& flags, const AddClient& add_client, Action& action
 );
 

@@ -92,6 +92,18 @@ void add_subscribing(CLI::App& app, ServeFlags& flags) {
            "No limits by kind: 100 for users in a tenant, 1 for each chat and app, …"
     )
         ->group("Subscriptions");
+    app.add_flag(
+           "--wrapped-notifications", o.wrapped_notifications,
+           "User notifications are taken in {\"notification\":{…}}, too"
+    )
+        ->group("User notifications");
+    app.add_option(
+           "--most-content-bytes", o.most_content_bytes,
+           "A longer raw content, title or body of a user notification is refused"
+    )
+        ->capture_default_str()
+        ->check(CLI::Range(1, 262'144))
+        ->group("User notifications");
     app.add_flag("--quotas", o.quotas, "Answer 429 beyond Graph's quotas; they are never scaled")
         ->group("Subscriptions");
     app.add_option(
