@@ -72,6 +72,15 @@ int revoke(const Target& target, const object& request, Output output) {
     return print(Client(target).send("POST", "/emulator/identity/revoke", request), output);
 }
 
+int user_token(const Target& target, const object& request, Output output) {
+    const auto answer = Client(target).send("POST", "/emulator/identity/user-token", request);
+    const auto* token = answer ? answer->if_contains("accessToken") : nullptr;
+    if (output == Output::Json || token == nullptr || !token->is_string())
+        return print(answer, output);
+    say(std::string(token->as_string()));
+    return 0;
+}
+
 int federated_token(const FederatedTokenArguments& arguments) {
     const std::filesystem::path directory =
         arguments.certificates_directory.empty()

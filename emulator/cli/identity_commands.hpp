@@ -17,6 +17,8 @@ int identity(const Target& target, const boost::json::object& request, Output ou
 int identity_from(const Target& target, const std::string& file, Output output);
 int approve_device(const Target& target, const boost::json::object& request, Output output);
 int revoke(const Target& target, const boost::json::object& request, Output output);
+/// Prints the token alone, or with `Output::Json` all that the emulator says of it.
+int user_token(const Target& target, const boost::json::object& request, Output output);
 
 struct FederatedTokenArguments {
     FederatedToken token;

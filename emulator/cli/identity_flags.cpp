@@ -4,6 +4,7 @@
 #include "emulator/certificates.hpp"
 #include "emulator/cli/flags.hpp"
 #include "emulator/files.hpp"
+#include "emulator/identity/api_tokens.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
@@ -353,6 +354,36 @@ void add_identity_commands(
         if (!mine.client_id.empty()) request["clientId"] = mine.client_id;
         if (!mine.user.empty()) request["user"] = mine.user;
         action = [&flags, request] { return revoke(flags.target, request, flags.output); };
+    });
+    auto* issued = add_client(
+        app, "user-token", "Make a user's access token for an app's own API, good or forged"
+    );
+    issued->add_option("--user", mine.user, "The user's principal name or id")->required();
+    issued->add_option("--tenant", mine.tenant, "The user's tenant (default: the user's own)");
+    issued->add_option("--app", mine.client_id, "The app that the user is signed in to")
+        ->required();
+    issued
+        ->add_option(
+            "--audience", mine.audience, "The API's app: its client id, or api:// and that"
+        )
+        ->required();
+    issued->add_option(
+        "--scope", mine.scope, "Names of scopes with blanks between (default: all of the API)"
+    );
+    issued->add_option("--version", mine.version, "1 or 2 (default: what the API's app takes)")
+        ->check(CLI::IsMember({1, 2}));
+    const auto forgeries = api_forgery_names();
+    issued->add_option("--forge", mine.forge, "What is wrong with it (default: nothing)")
+        ->check(CLI::IsMember(std::vector<std::string>(forgeries.begin(), forgeries.end())));
+    issued->callback([&] {
+        boost::json::object request{
+            {"user", mine.user}, {"clientId", mine.client_id}, {"audience", mine.audience}
+        };
+        if (!mine.tenant.empty()) request["tenant"] = mine.tenant;
+        if (!mine.scope.empty()) request["scope"] = mine.scope;
+        if (mine.version != 0) request["version"] = mine.version;
+        if (!mine.forge.empty()) request["forge"] = mine.forge;
+        action = [&flags, request] { return user_token(flags.target, request, flags.output); };
     });
     FederatedTokenArguments& federated = mine.federated;
     auto* minted = app.add_subcommand(

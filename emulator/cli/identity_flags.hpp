@@ -52,6 +52,10 @@ struct IdentityClientFlags {
     std::string user_code;
     std::string tokens = "access";
     bool deny = false;
+    std::string audience;
+    std::string scope;
+    int version = 0;
+    std::string forge;
     FederatedTokenArguments federated;
     std::string life = "1h";
 };

@@ -93,7 +93,8 @@ AccessTokens::Reading AccessTokens::read(std::string_view token) const {
     const auto claims = key_.verify(token);
     if (!claims) return reading;
     const auto type = text_of(*claims, "idtyp");
-    if (type != "app" && type != "user") return reading;  // an id_token
+    if (type != "app" && type != "user") return reading;            // an id_token
+    if (!own_api(text_of(*claims, "aud")).empty()) return reading;  // for somebody else
     if (number_of(*claims, "exp") <= unix_seconds(clock_.system_now())) return reading;
     Caller caller;
     caller.tenant = text_of(*claims, "tid");

@@ -43,6 +43,10 @@ struct App {
     std::vector<Federation> federations;
     /// Signs users in without a credential.
     bool open_to_public = false;
+    /// What its own API has to offer to other apps' users; empty: any name that they ask for, and
+    /// "user_impersonation" where they ask for everything.
+    std::vector<std::string> api_scopes;
+    int api_version = 1;  ///< of the access tokens that its API takes: 1 or 2
 
     [[nodiscard]] bool has_credential() const {
         return !secrets.empty() || !certificates.empty() || !federations.empty();

@@ -65,6 +65,26 @@ class Reader {
         }
         return read;
     }
+    /// Names that can stand in a scope.
+    std::vector<std::string> words(std::string_view name) {
+        auto read = texts(name).value_or(std::vector<std::string>{});
+        for (const std::string& word : read) {
+            const bool sane = !word.empty() && word.size() <= kLongestName &&
+                              std::all_of(word.begin(), word.end(), [](unsigned char c) {
+                                  return c > 0x20 && c < 0x7f && c != '/' && c != '"' && c != '\\';
+                              });
+            if (!sane) complain(name, "must hold names without blanks, slashes or quotes");
+        }
+        return read;
+    }
+    /// `from` where it is absent.
+    int number(std::string_view name, int from, int to) {
+        const auto* found = find(name);
+        if (found == nullptr) return from;
+        const bool good = found->is_int64() && found->as_int64() >= from && found->as_int64() <= to;
+        if (!good) complain(name, fmt::format("must be a number from {} to {}", from, to));
+        return good ? static_cast<int>(found->as_int64()) : from;
+    }
     void each(std::string_view name, const std::function<Result<void>(const object&)>& read) {
         const auto* list = array_of(name);
         if (list == nullptr) return;
@@ -147,11 +167,16 @@ Result<Federation> read_federation(const object& json) {
 
 Result<App> read_app(const object& json) {
     Reader reader(json, "apps");
-    reader.known({"clientId", "tenants", "secrets", "certificates", "federations", "public"});
+    reader.known(
+        {"clientId", "tenants", "secrets", "certificates", "federations", "public", "apiScopes",
+         "accessTokenVersion"}
+    );
     App app;
     app.id = reader.name("clientId", true);
     app.tenants = reader.texts("tenants").value_or(std::vector<std::string>{});
     app.open_to_public = reader.flag("public");
+    app.api_scopes = reader.words("apiScopes");
+    app.api_version = reader.number("accessTokenVersion", 1, 2);
     for (const auto& pem : reader.texts("certificates").value_or(std::vector<std::string>{})) {
         auto certificate = read_certificate(pem);
         if (!certificate) return certificate.error();
@@ -212,6 +237,8 @@ object app_json(const App& app) {
     json["clientId"] = app.id;
     json["tenants"] = array_of(app.tenants);
     json["public"] = app.open_to_public;
+    json["apiScopes"] = array_of(app.api_scopes);
+    json["accessTokenVersion"] = app.api_version;
     array secrets;
     for (const auto& secret : app.secrets) {
         object one;

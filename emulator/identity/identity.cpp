@@ -60,6 +60,7 @@ Identity::Identity(IdentityOptions options, SigningKey key, Stats& stats, Clock&
       tokens_(std::move(key), options_.token_life, clock),
       keys_(tokens_.key()),
       validation_tokens_(options_.validation_tokens, keys_, clock),
+      api_tokens_(options_.token_life, keys_, clock),
       directory_(options_.directory),
       sign_ins_(options_.sign_ins) {
 }

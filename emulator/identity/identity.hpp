@@ -4,6 +4,7 @@
 #include "emulator/caller.hpp"
 #include "emulator/http.hpp"
 #include "emulator/identity/access_tokens.hpp"
+#include "emulator/identity/api_tokens.hpp"
 #include "emulator/identity/assertions.hpp"
 #include "emulator/identity/directory.hpp"
 #include "emulator/identity/key_ring.hpp"
@@ -56,6 +57,22 @@ class Identity {
     [[nodiscard]] Result<std::optional<User>> decide(
         std::string_view user_code, std::string_view user
     );
+    struct UserTokenWanted {
+        std::string user, tenant;         ///< as for user_for
+        std::string client;               ///< the app that the user is signed in to
+        std::string audience;             ///< client id of the API's app, or "api://{client id}"
+        std::vector<std::string> scopes;  ///< empty: all that the API has
+        std::optional<TokenVersion> version;  ///< nothing: what the API's app takes
+        std::optional<ApiForgery> forgery;
+    };
+    struct UserToken {
+        std::string text;
+        ApiAccess access;
+    };
+    /// A user's access token for an app's own API without a sign-in, consent or credential: a short
+    /// way for tests. Errc::BadInput, Errc::NotFound for an app that is not registered where some
+    /// are, and those of user_for.
+    [[nodiscard]] Result<UserToken> user_token(const UserTokenWanted& wanted);
     /// As at the start; sign-ins and what was registered stay with `keep`.
     void reset(bool keep);
 
@@ -73,6 +90,18 @@ class Identity {
     [[nodiscard]] Response delegated(
         const Asked& asked, const SignIn& sign_in, std::string refresh_token
     );
+    /// Which app's own API a resource is: its client id as registered, or as it stands there.
+    /// Empty: none.
+    [[nodiscard]] std::string api_id(std::string_view resource) const;
+    /// Whether there is such an API in the tenant; an empty name fits all.
+    [[nodiscard]] bool has_api(std::string_view resource, std::string_view tenant) const;
+    /// Graph, or an API that is known; else AADSTS500011.
+    [[nodiscard]] std::optional<Refusal> check_resource(
+        const Asked& asked, const std::string& resource
+    ) const;
+    /// What `.default` stands for at an API; AADSTS70011 for a scope that it does not have.
+    [[nodiscard]] std::optional<Refusal> check_api_scopes(SignIn& sign_in) const;
+    [[nodiscard]] ApiAccess api_access(const SignIn& sign_in) const;
     /// The scopes that the user's app gets of those wanted, or AADSTS65001.
     [[nodiscard]] std::optional<Refusal> consent(SignIn& sign_in) const;
     [[nodiscard]] std::optional<Refusal> authenticate(const Asked& asked, bool required);
@@ -88,6 +117,7 @@ class Identity {
     AccessTokens tokens_;
     KeyRing keys_;
     ValidationTokens validation_tokens_;
+    ApiTokens api_tokens_;
     Directory directory_;
     SignIns sign_ins_;
     Replays replays_;

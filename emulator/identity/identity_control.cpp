@@ -3,6 +3,13 @@
 #include "core/log.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+#include <utility>
 
 namespace graphhook::emulator {
 namespace {
@@ -59,6 +66,70 @@ Response approve(Identity& identity, const object& body) {
     );
 }
 
+/// The members of a request for a user's token: texts, but for `version`.
+Result<Identity::UserTokenWanted> read_wanted(const object& body) {
+    Identity::UserTokenWanted wanted;
+    std::string scope;
+    std::string forge;
+    const std::pair<std::string_view, std::string*> texts[] = {
+        {"user", &wanted.user},         {"tenant", &wanted.tenant}, {"clientId", &wanted.client},
+        {"audience", &wanted.audience}, {"scope", &scope},          {"forge", &forge},
+    };
+    for (const auto& member : body) {
+        const std::string_view name(member.key().data(), member.key().size());
+        if (name == "version") {
+            const auto* number = member.value().if_int64();
+            if (number == nullptr || (*number != 1 && *number != 2))
+                return fail(Errc::BadInput, "version must be 1 or 2");
+            wanted.version = *number == 1 ? TokenVersion::V1 : TokenVersion::V2;
+            continue;
+        }
+        const auto* const known = std::find_if(std::begin(texts), std::end(texts), [&](auto& one) {
+            return one.first == name;
+        });
+        if (known == std::end(texts) || !member.value().is_string())
+            return fail(
+                Errc::BadInput,
+                "say user, clientId and audience, and perhaps tenant, scope, version and forge"
+            );
+        *known->second = std::string(member.value().as_string());
+    }
+    if (wanted.user.empty() || wanted.client.empty() || wanted.audience.empty())
+        return fail(Errc::BadInput, "say user, clientId and audience");
+    std::istringstream words(scope);
+    for (std::string word; words >> word;) wanted.scopes.push_back(word);
+    if (!forge.empty()) {
+        wanted.forgery = find_api_forgery(forge);
+        if (!wanted.forgery)
+            return fail(
+                Errc::BadInput,
+                fmt::format("forge is one of {}", fmt::join(api_forgery_names(), ", "))
+            );
+    }
+    return wanted;
+}
+
+Response user_token(Identity& identity, const object& body) {
+    const auto wanted = read_wanted(body);
+    if (!wanted) return refuse(wanted.error());
+    const auto token = identity.user_token(*wanted);
+    if (!token) return refuse(token.error());
+    const ApiAccess& access = token->access;
+    log().info(
+        "user's token issued user={} forged={}", for_log(access.user.id),
+        wanted->forgery.has_value()
+    );
+    return ok(
+        {{"accessToken", token->text},
+         {"user",
+          {{"id", access.user.id},
+           {"userPrincipalName", access.user.name},
+           {"tenant", access.user.tenant}}},
+         {"scope", joined(access.scopes)},
+         {"version", access.version == TokenVersion::V1 ? 1 : 2}}
+    );
+}
+
 Response revoke(Identity& identity, const object& body) {
     const auto tenant = text(body, "tenant");
     const auto app = text(body, "clientId");
@@ -106,6 +177,7 @@ Response identity_control(Identity& identity, const Request& request, const obje
             return show(identity);
         }
         if (path == "/emulator/identity/approve") return approve(identity, body);
+        if (path == "/emulator/identity/user-token") return user_token(identity, body);
         if (path == "/emulator/identity/revoke") return revoke(identity, body);
     }
     return refuse(fail(Errc::NotFound, "there is no such control"));

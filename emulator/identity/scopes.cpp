@@ -70,6 +70,30 @@ bool is_graph(std::string_view resource, std::string_view base) {
     return url && is_loopback(url->host) && url->target == "/";
 }
 
+std::string own_api(std::string_view resource) {
+    constexpr std::string_view kApi = "api://";
+    constexpr std::size_t kLongest = 128;
+    if (resource.starts_with(kApi)) {
+        resource.remove_prefix(kApi.size());
+        const bool sane = !resource.empty() && resource.size() <= kLongest &&
+                          std::all_of(resource.begin(), resource.end(), [](unsigned char c) {
+                              return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+                          });
+        return sane ? std::string(resource) : std::string();
+    }
+    for (const auto graph : kGraphs) {
+        if (same_text(resource, graph)) return {};
+    }
+    constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    const bool guid = std::equal(
+        resource.begin(), resource.end(), kForm.begin(), kForm.end(),
+        [](char c, char form) {
+            return form == '-' ? c == '-' : std::isxdigit(static_cast<unsigned char>(c)) != 0;
+        }
+    );
+    return guid ? std::string(resource) : std::string();
+}
+
 Granted<ScopeRequest> read_scope(std::string_view text) {
     if (text.size() > kLongestScope) return bad_scope(text);
     ScopeRequest request;

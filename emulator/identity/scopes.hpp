@@ -28,6 +28,10 @@ struct ScopeRequest {
 /// Graph's application id, `base` (how the caller addressed us), or any address on loopback.
 [[nodiscard]] bool is_graph(std::string_view resource, std::string_view base);
 
+/// The client id that "api://{client id}" names, or that the resource is itself if it is a GUID;
+/// empty for any other resource, Graph's application id too.
+[[nodiscard]] std::string own_api(std::string_view resource);
+
 /// Of two names in any case.
 [[nodiscard]] bool same_text(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] std::string lower_text(std::string_view text);

@@ -272,11 +272,18 @@ Granted<Response> Identity::for_app(Asked& asked) {
     return tokens_response(asked, std::move(json));
 }
 
+std::optional<Refusal> Identity::check_resource(const Asked& asked, const std::string& resource)
+    const {
+    if (is_graph(resource, asked.request.base)) return std::nullopt;
+    const std::string tenant = is_concrete(asked.tenant) ? asked.tenant : std::string();
+    if (has_api(resource, tenant)) return std::nullopt;
+    return no_such_resource(resource, asked.tenant);
+}
+
 Granted<Response> Identity::start_device(Asked& asked) {
     const auto scope = read_scope(asked.field("scope"));
     if (!scope) return scope.error();
-    if (!is_graph(scope->resource, asked.request.base))
-        return no_such_resource(scope->resource, asked.tenant);
+    if (auto refused = check_resource(asked, scope->resource)) return std::move(*refused);
     SignIn wanted;
     wanted.client = asked.field("client_id");
     wanted.resource = scope->resource;
@@ -314,9 +321,15 @@ std::optional<Refusal> Identity::consent(SignIn& sign_in) const {
                    sign_in.client
                )
     );
+    const bool api = !api_id(sign_in.resource).empty();
+    if (auto refused = check_api_scopes(sign_in)) return refused;
     if (sign_in.everything) {
-        if (granted.empty()) return none;
-        sign_in.scopes = granted;
+        if (api) {
+            std::erase_if(sign_in.scopes, [&](const auto& name) { return !has(name); });
+        } else {
+            sign_in.scopes = granted;
+        }
+        if (sign_in.scopes.empty()) return none;
         return std::nullopt;
     }
     if (!std::all_of(sign_in.scopes.begin(), sign_in.scopes.end(), has)) return none;
@@ -326,8 +339,15 @@ std::optional<Refusal> Identity::consent(SignIn& sign_in) const {
 Response Identity::delegated(const Asked& asked, const SignIn& sign_in, std::string refresh_token) {
     boost::json::object json;
     json["token_type"] = "Bearer";
-    json["scope"] = joined(sign_in.scopes);
-    json["access_token"] = tokens_.issue(sign_in, asked.not_before);
+    if (api_id(sign_in.resource).empty()) {
+        json["scope"] = joined(sign_in.scopes);
+        json["access_token"] = tokens_.issue(sign_in, asked.not_before);
+    } else {
+        auto names = sign_in.scopes;
+        for (auto& name : names) name.insert(0, sign_in.resource + "/");
+        json["scope"] = joined(names);
+        json["access_token"] = api_tokens_.genuine(api_access(sign_in));
+    }
     if (!refresh_token.empty()) json["refresh_token"] = std::move(refresh_token);
     if (sign_in.openid) json["id_token"] = tokens_.issue_id(sign_in);
     return tokens_response(asked, std::move(json));
@@ -365,8 +385,7 @@ Granted<Response> Identity::for_refresh(Asked& asked) {
     if (!asked.field("scope").empty()) {
         auto scope = read_scope(asked.field("scope"));
         if (!scope) return scope.error();
-        if (!is_graph(scope->resource, asked.request.base))
-            return no_such_resource(scope->resource, asked.tenant);
+        if (auto refused = check_resource(asked, scope->resource)) return std::move(*refused);
         sign_in.resource = scope->resource;
         sign_in.everything = scope->everything;
         sign_in.scopes = std::move(scope->names);

@@ -197,6 +197,28 @@ TEST(ProgramTest, SigningKeysAndForgeriesAreSteered) {
     EXPECT_THAT(run("change --help").output, HasSubstr("swapped-data"));
 }
 
+TEST(ProgramTest, AUsersTokenForAnApiIsPrinted) {
+    const Served served;
+    const auto to = [&](const std::string& arguments) {
+        return run(
+            "user-token --user ann@contoso.com --tenant contoso --app app-1 " + arguments + " " +
+            served.client_arguments()
+        );
+    };
+    const auto token = to("--audience api://my-api --scope 'Tasks.Read Tasks.Write' --version 1");
+    EXPECT_EQ(token.code, 0) << token.output;
+    EXPECT_THAT(
+        token.output, testing::MatchesRegex("[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\n")
+    );
+    EXPECT_THAT(to("--audience my-api --forge alg-none").output, testing::EndsWith(".\n"));
+    EXPECT_THAT(to("--audience my-api -o json").output, HasSubstr("user_impersonation"));
+    EXPECT_EQ(to("--audience https://graph.microsoft.com").code, 1);
+    EXPECT_EQ(to("--audience my-api --forge no-such").code, 2);
+    EXPECT_EQ(to("--audience my-api --version 3").code, 2);
+    EXPECT_EQ(to("").code, 2) << "for which API?";
+    EXPECT_THAT(run("user-token --help").output, HasSubstr("key-unknown"));
+}
+
 TEST(ProgramTest, KindsAreListedWithoutAnEmulator) {
     const auto listed = run("kinds");
     EXPECT_EQ(listed.code, 0);
