@@ -10,6 +10,7 @@ namespace graphhook::store {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 /// As the release wrote it that knew two schemas. Never changed.
@@ -77,15 +78,32 @@ CREATE TABLE note(name TEXT PRIMARY KEY, text TEXT NOT NULL);
 PRAGMA user_version=2;
 )sql";
 
+/// What the release that knew three added to it.
+constexpr const char* kThirdSchema = R"sql(
+CREATE TABLE proof(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, first_page INTEGER NOT NULL,
+    last_page INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, verdict TEXT NOT NULL,
+    tokens BLOB NOT NULL);
+CREATE TABLE quarantine(
+    id INTEGER NOT NULL, handler INTEGER NOT NULL, order_key INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, used INTEGER NOT NULL, replayed INTEGER NOT NULL,
+    received_at INTEGER NOT NULL, put_at INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY(id, handler)) WITHOUT ROWID;
+CREATE INDEX quarantine_put_at ON quarantine(put_at);
+CREATE TABLE disowned(id INTEGER PRIMARY KEY);
+ALTER TABLE subscription ADD COLUMN certificate_id TEXT NOT NULL DEFAULT '';
+PRAGMA user_version=3;
+)sql";
+
 class Migrating : public StoreFixture {
   protected:
-    /// Puts a file of the second schema in place of the store's, with all that it can hold of it.
-    void go_back() {
+    /// Puts a file of that schema in place of the store's, with all that it can hold of it.
+    void go_back(const std::string& schema) {
         opened.close();
         const std::string older = opened.dir.file("older.db");
         sqlite3* raw = nullptr;
         ASSERT_EQ(sqlite3_open(older.c_str(), &raw), SQLITE_OK);
-        ASSERT_EQ(sqlite3_exec(raw, kSecondSchema, nullptr, nullptr, nullptr), SQLITE_OK)
+        ASSERT_EQ(sqlite3_exec(raw, schema.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
             << sqlite3_errmsg(raw);
         const auto strings = [raw](const std::string& sql) {
             std::vector<std::string> all;
@@ -133,7 +151,7 @@ TEST_F(Migrating, AFileOfTheSecondSchemaIsMigratedWithAllThatIsInIt) {
     const auto first = call.lease("h", 1);
     ASSERT_THAT(first, SizeIs(1));
     EXPECT_EQ(call.settle("h", first[0], SettleAs::Dead, {}, "never"), 0u);
-    go_back();
+    go_back(kSecondSchema);
     ASSERT_EQ(in_file("PRAGMA user_version"), 2);
 
     const auto looking = open_store_read_only(opened.options, clock, opened.metrics);
@@ -167,6 +185,60 @@ TEST_F(Migrating, AFileOfTheSecondSchemaIsMigratedWithAllThatIsInIt) {
     EXPECT_THAT(resources(again), ElementsAre("a", "b", "c"));
     ASSERT_NE(again.back().proof, nullptr);
     EXPECT_EQ(again.back().proof->tokens, "[\"token\"]");
+}
+
+TEST_F(Migrating, AFileOfTheThirdSchemaIsMigratedWithAllThatIsInIt) {
+    SubscriptionRecord record;
+    record.name = "inbox";
+    record.tenant = "contoso";
+    record.graph_id = "id";
+    record.state = SubscriptionState::Active;
+    record.certificate_id = "graphhook-2026";
+    ASSERT_TRUE(call.put(record).has_value());
+    ASSERT_TRUE(call.attach("h").has_value());
+    ASSERT_TRUE(append({item("dead"), rich("false", "[\"token\"]"), item("done"), item("a"),
+                        rich("b", "[\"token\"]")})
+                    .has_value());
+    const auto first = call.lease("h", 3);
+    ASSERT_THAT(first, SizeIs(3));
+    EXPECT_EQ(call.settle("h", first[0], SettleAs::Dead, {}, "never"), 0u);
+    EXPECT_EQ(call.settle("h", first[1], SettleAs::Quarantine, {}, "token_signature: no"), 0u);
+    EXPECT_EQ(call.settle("h", first[2]), 0u);
+    ASSERT_TRUE(call.put_verdict(first[1].proof->number, "judged").has_value());
+    go_back(std::string(kSecondSchema) + kThirdSchema);
+    ASSERT_EQ(in_file("PRAGMA user_version"), 3);
+
+    const auto looking = open_store_read_only(opened.options, clock, opened.metrics);
+    ASSERT_FALSE(looking.has_value()) << "who only looks does not migrate";
+    EXPECT_EQ(looking.error().code, Errc::Conflict);
+    EXPECT_THAT(looking.error().detail, HasSubstr("earlier release"));
+    EXPECT_EQ(in_file("PRAGMA user_version"), 3);
+
+    opened.reopen();
+    EXPECT_EQ(in_file("PRAGMA user_version"), 4);
+    EXPECT_EQ(call.subscriptions()->front().certificate_id, "graphhook-2026");
+    ASSERT_TRUE(call.attach("h").has_value());
+    EXPECT_EQ(call.stats("h").dead, 1u);
+    EXPECT_EQ(call.stats().quarantined["token_signature"], 1u);
+    const auto rows = call.list();
+    ASSERT_THAT(*rows, SizeIs(5));
+    for (const DeliveryRow& row : *rows) EXPECT_EQ(row.receipt, "");
+    auto leased = call.lease("h");
+    ASSERT_THAT(resources(leased), ElementsAre("a", "b"));
+    ASSERT_NE(leased[1].proof, nullptr);
+    EXPECT_EQ(leased[1].proof->tokens, "[\"token\"]");
+    EXPECT_EQ(leased[1].proof->verdict, "judged");
+
+    // And what is new works.
+    Settlement done = settlement(leased[0]);
+    done.receipt = R"({"status":201})";
+    ASSERT_TRUE(call.settle("h", {done}).has_value());
+    const Unsid unsid{"tenant", "user", "unsid", "ios", "client", in(std::chrono::hours(1)),
+                      in({})};
+    EXPECT_EQ(call.put(unsid).value(), UnsidPut::Registered);
+    opened.reopen();
+    EXPECT_THAT(*call.unsids(), ElementsAre(unsid));
+    EXPECT_EQ(call.show(leased[0].id)->deliveries.at(0).receipt, R"({"status":201})");
 }
 
 }  // namespace

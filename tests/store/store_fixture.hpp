@@ -218,6 +218,21 @@ class Caller {
             opened_->drop_quarantined(std::move(selection), std::move(done));
         });
     }
+    Result<UnsidPut> put(Unsid unsid) {
+        return wait_for<UnsidPut>([&](Completion<UnsidPut> done) {
+            opened_->put_unsid(std::move(unsid), std::move(done));
+        });
+    }
+    Result<std::vector<Unsid>> unsids(UnsidQuery query = {}) {
+        return wait_for<std::vector<Unsid>>([&](Completion<std::vector<Unsid>> done) {
+            opened_->unsids(std::move(query), std::move(done));
+        });
+    }
+    Result<std::uint64_t> drop(UnsidQuery selection) {
+        return wait_for<std::uint64_t>([&](Completion<std::uint64_t> done) {
+            opened_->drop_unsids(std::move(selection), std::move(done));
+        });
+    }
     Result<std::monostate> pause(const std::string& handler, bool paused) {
         return wait_for<std::monostate>([&](Completion<std::monostate> done) {
             opened_->pause(handler, paused, std::move(done));
