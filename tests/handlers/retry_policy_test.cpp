@@ -93,6 +93,35 @@ TEST(RetryPolicyTest, DelayThatWasAskedForIsTheLeastWait) {
     );
 }
 
+TEST(RetryPolicyTest, ReceiptGoesAlongWhateverBecomesOfTheDelivery) {
+    const RetryOptions options{.attempts = 2, .max_age = hours(1)};
+    const auto with = [](Outcome outcome) {
+        outcome.receipt = R"({"status":503})";
+        return outcome;
+    };
+    const std::vector<std::pair<Outcome, Ticket>> cases = {
+        {with(Outcome::done()), ticket(1, 0)},
+        {with(Outcome::dead("no")), ticket(1, 0)},
+        {with(Outcome::retry_item("no")), ticket(1, 0)},
+        {with(Outcome::retry_item("no")), ticket(2, 1)},  // its last
+        {with(Outcome::retry_target("no")), ticket(1, 0)},
+        {with(Outcome::retry_target("no")), ticket(5, 0, hours(2))},  // too old
+    };
+    for (const auto& [outcome, leased] : cases) {
+        EXPECT_EQ(decide(outcome, leased, options, kNow, 0.5).receipt, R"({"status":503})");
+    }
+    EXPECT_EQ(decide(Outcome::done(), ticket(1, 0), options, kNow, 0.5).receipt, "");
+    EXPECT_EQ(give_back(ticket(1, 0), kNow).receipt, "");
+}
+
+TEST(RetryPolicyTest, ReceiptOfMoreThanTwoThousandBytesIsNotKept) {
+    auto outcome = Outcome::done();
+    outcome.receipt = std::string(2'000, 'x');
+    EXPECT_EQ(decide(outcome, ticket(1, 0), {}, kNow, 0.5).receipt.size(), 2'000U);
+    outcome.receipt += 'x';
+    EXPECT_EQ(decide(outcome, ticket(1, 0), {}, kNow, 0.5).receipt, "");
+}
+
 TEST(RetryPolicyTest, WhatIsGivenBackHasNothingUsedUp) {
     const auto settled = give_back(ticket(4, 2), kNow);
     EXPECT_EQ(settled.as, SettleAs::Release);

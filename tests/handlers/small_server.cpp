@@ -126,7 +126,11 @@ bool SmallServer::serve_one(int connection, std::string& buffer) {
     if (answer.hang_up) return false;
     std::string text = "HTTP/1.1 " + std::to_string(answer.status) + " As Told\r\n";
     for (const auto& [name, value] : answer.headers) text += name + ": " + value + "\r\n";
-    text += answer.status == 204 ? "\r\n" : "Content-Length: 2\r\n\r\nok";
+    if (answer.status == 204) {
+        text += "\r\n";
+    } else {
+        text += "Content-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
+    }
     return ::send(connection, text.data(), text.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(text.size());
 }

@@ -21,6 +21,7 @@ class SmallServer {
         int status = 200;
         std::vector<std::pair<std::string, std::string>> headers;
         bool hang_up = false;  ///< Closes the connection instead of answering.
+        std::string body = "ok";
     };
 
     explicit SmallServer(std::function<Answer(const Request&)> answer);
