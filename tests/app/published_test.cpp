@@ -120,6 +120,10 @@ TEST(PublishedTest, TheSchemaAndTheParserAgree) {
         head +
             "handlers: {h: {type: file, path: /x, rotate: {size: 1MiB}, routes: [{kinds: x}]}}\n",
         head + "handlers: {h: {type: http, url: https://x, headers: {A: 1}, routes: [{}]}}\n",
+        head + "unsids: {enabled: false, scope: ''}\n",
+        head +
+            "handlers: {h: {type: user_notification, target_host_name: h.example, raw: '{id}', "
+            "platforms: [ios], fallback: {title: x}, expires_after: 1h, routes: [{}]}}\n",
         "receiver: {listen: 'unix:/x', public_url: https://h.example, proxy_protocol: on, "
         "trusted_proxies: [10.0.0.0/8, '::1']}\n",
         "receiver: {listen: '${L:-127.0.0.1:0}', public_url: 'https://${H:-h}/', threads: "
@@ -163,6 +167,15 @@ TEST(PublishedTest, TheSchemaAndTheParserAgree) {
         head + "handlers: {h: {type: plugin}}\n",
         head + "handlers: {h: {type: log, url: https://x, routes: [{}]}}\n",
         head + "handlers: {h: {type: http, routes: [{}]}}\n",
+        head + "handlers: {h: {type: user_notification, title: x, routes: [{}]}}\n",
+        head +
+            "handlers: {h: {type: user_notification, target_host_name: h.example, title: x, "
+            "platforms: symbian, routes: [{}]}}\n",
+        head +
+            "handlers: {h: {type: user_notification, target_host_name: h.example, title: x, "
+            "fallback: {body: x}, routes: [{}]}}\n",
+        head + "unsids: {on: true}\n",
+        head + "unsids: {scope: [x]}\n",
         head + "handlers: {h: {type: http, url: ftp://x, routes: [{}]}}\n",
         head + "handlers: {h: {type: file, path: /x, rotate: {keep: 3}, routes: [{}]}}\n",
         head + "handlers: {h: {type: log, routes: {}}}\n",
