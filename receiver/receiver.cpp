@@ -67,9 +67,15 @@ struct Receiver::Impl {
     }
     ~Impl() {
         certificate_watch.reset();
-        server.reset();
+        if (server != nullptr) {
+            server->insist();
+            server->wait();
+        }
+        // Nobody waits for the pools any more, yet one may be about to leave a network thread's
+        // mailbox: that goes last.
         pool.join();
         if (unsids != nullptr) unsids->pool.join();
+        server.reset();
     }
 
     ReceiverOptions options;

@@ -142,12 +142,12 @@ void UnsidEndpoint::on_request(Exchange& exchange, std::string_view below_base) 
     job.token = bearer_of(head.authorization()).value_or(std::string_view());
     job.client = exchange.client();
     job.text = job.withdraws ? std::string(segment_of(below_base)) : exchange.take_body();
-    boost::asio::post(context_.pool, [this, &exchange, job = std::move(job)]() mutable {
-        judge(exchange, std::move(job));
+    boost::asio::post(context_.pool, [this, &exchange, job = std::move(job)] {
+        judge(exchange, job);
     });
 }
 
-void UnsidEndpoint::judge(Exchange& exchange, Job job) {
+void UnsidEndpoint::judge(Exchange& exchange, const Job& job) {
     Judged judged;
     const auto refused = [&judged](Reply reply, std::string reason) {
         judged.is = Judged::Refused{std::move(reply), std::move(reason)};
@@ -218,7 +218,8 @@ void UnsidEndpoint::perform(Exchange& exchange, const Job& job, Judged judged) {
     context_.desk.withdraw(
         std::move(judged.user), std::move(std::get<std::string>(judged.is)),
         {thread_.mailbox.get(),
-         [this, &exchange, store_says_no, line = std::move(line)](Result<std::monostate> done) {
+         [this, &exchange, store_says_no,
+          line = std::move(line)](const Result<std::monostate>& done) {
              if (!done) return store_says_no(done.error());
              log().debug("unsids: withdrawn {}", line);
              context_.metrics.unsid_request(UnsidOutcome::Withdrawn);

@@ -62,7 +62,7 @@ class UnsidEndpoint {
     struct Job;
     struct Judged;
 
-    void judge(Exchange& exchange, Job job);
+    void judge(Exchange& exchange, const Job& job);
     void perform(Exchange& exchange, const Job& job, Judged judged);
     void send(Exchange& exchange, Reply reply);
     void finish(Exchange& exchange, Reply reply);

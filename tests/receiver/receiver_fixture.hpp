@@ -33,9 +33,11 @@ class SteppedClock final : public Clock {
 
 /// A receiver on loopback over a FakeJournal, in a directory of its own.
 class ReceiverFixture : public testing::Test {
+  public:
+    ~ReceiverFixture() override;
+
   protected:
     ReceiverFixture();
-    ~ReceiverFixture() override;
 
     /// Starts with `options` (listen, base path and two threads are set here).
     void start(ReceiverOptions options = {});

@@ -23,14 +23,16 @@ constexpr std::string_view kGood = "Authorization: Bearer good\r\n";
 
 /// Requests of client apps, over TLS, to a receiver whose desk is a fake.
 class UnsidsTest : public ReceiverFixture {
-  protected:
-    UnsidsTest() { unsid_desk_ = &desk_; }
+  public:
     ~UnsidsTest() override {
         desk_.hold_tokens(false);
         desk_.hold(false);
         journal_.hold(false);
         receiver_.reset();
     }
+
+  protected:
+    UnsidsTest() { unsid_desk_ = &desk_; }
 
     [[nodiscard]] std::string form(std::string_view unsid = "unsid-1") const {
         return fmt::format(
