@@ -30,6 +30,11 @@ struct UserTokenVerdict {
 
 /// Judges one token now. `ours`: an audience is a client_id of these, or "api://{client_id}", and
 /// the token's tenant is that one's. Without an `oid` that is a GUID it is TokenMalformed.
+///
+/// KeysMissing, KeyUnknown and ClockDoubtful may be proved later: the first two once the keys of
+/// `login` are fetched again, the last one, which fails for its time alone, once our clock is
+/// right. A `kid` that is in no key set is KeyUnknown, but TokenKeyUnknown while both sets of its
+/// authority are younger than five minutes: nobody would fetch them again so soon.
 [[nodiscard]] UserTokenVerdict judge_user_token(
     std::string_view token, const KeySets& sets, std::span<const Expected> ours, SystemTime now
 );
