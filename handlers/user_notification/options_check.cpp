@@ -22,6 +22,19 @@ using std::chrono::seconds;
 constexpr std::size_t kMostContentLimit = 256u << 10;
 constexpr std::chrono::minutes kLongestTimeout{10};
 
+/// Not by Boost, which reads the host of 127.0.0.1.example as an address.
+std::string_view authority_of(std::string_view url) {
+    url.remove_prefix(url.find("://") + 3);
+    return url.substr(0, url.find_first_of("/?#"));
+}
+
+bool is_loopback(std::string_view authority) {
+    if (authority.starts_with("[::1]")) return true;
+    const auto host = authority.substr(0, authority.find(':'));
+    const bool numeric = host.find_first_not_of("0123456789.") == std::string_view::npos;
+    return same_letters(host, "localhost") || (numeric && host.starts_with("127."));
+}
+
 class OptionsChecker {
   public:
     OptionsChecker(const UserNotificationOptions& options, bool resource_data)
@@ -131,12 +144,7 @@ class OptionsChecker {
             return add("url", "must begin with https://, or http:// for loopback, and name a host");
         if (read->has_userinfo()) add("url", "must not have a user or a password");
         if (read->has_fragment()) add("url", "must not have a fragment");
-        const auto host = lowered(read->host());
-        // Boost takes 127.0.0.1.example for an address.
-        const bool numeric = host.find_first_not_of("0123456789.") == std::string::npos;
-        const bool loopback =
-            host == "localhost" || host == "[::1]" || (numeric && host.starts_with("127."));
-        if (read->scheme() == "http" && !loopback)
+        if (read->scheme() == "http" && !is_loopback(authority_of(options_.url)))
             add("url", "must begin with https://: a token travels to it");
     }
 
