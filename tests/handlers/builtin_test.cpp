@@ -2,6 +2,7 @@
 #include "handlers/factory.hpp"
 #include "handlers/metrics.hpp"
 #include "tests/handlers/fake_clock.hpp"
+#include "tests/handlers/fake_notification_world.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -62,12 +63,19 @@ TEST(FactoryTest, MakesEachBuiltInHandler) {
     const test::TempDir dir;
     HandlerOptions options;
     options.name = "any";
-    for (const std::variant<LogOptions, FileOptions, HttpOptions>& type :
-         {std::variant<LogOptions, FileOptions, HttpOptions>(LogOptions{}),
-          {FileOptions{.path = dir.file("not-there-yet/a.jsonl")}},
-          {HttpOptions{.url = "https://tickets.internal/graph", .batch = 50}}}) {
+    FakeNotificationWorld world;
+    UserNotificationOptions push;
+    push.target_host_name = "notify.example.com";
+    push.title = "{kind}";
+    const std::vector<decltype(HandlerOptions::type)> types = {
+        LogOptions{},
+        FileOptions{.path = dir.file("not-there-yet/a.jsonl")},
+        HttpOptions{.url = "https://tickets.internal/graph", .batch = 50},
+        push,
+    };
+    for (const auto& type : types) {
         options.type = type;
-        const auto made = make_handler(options, clock);
+        const auto made = make_handler(options, clock, &world);
         ASSERT_TRUE(made.has_value());
         EXPECT_GE(made->handler->batch_limit(), 1U);
         EXPECT_GT(made->time_limit, std::chrono::seconds(20)) << "longer than what it waits for";
