@@ -42,12 +42,17 @@ unsigned status_of(Errc code) {
     }
 }
 
-/// A request's body as the log may have it: an UNSID lets whoever has our token reach a user.
-std::string body_for_log(const receiver::AdminRequest& request, const json::value& body) {
+/// A request's body as the log may have it: an UNSID lets whoever has our token reach a user, and
+/// may stand in a member that was misspelt.
+std::string body_for_log(std::string_view what, const std::string& text, const json::value& body) {
+    if (what != "unsids") return for_log(text, 500);
     const auto* object = body.if_object();
-    if (object == nullptr || !object->contains("unsid")) return for_log(request.body, 500);
+    if (object == nullptr) return "***";
     auto masked = *object;
-    masked["unsid"] = "***";
+    for (auto& member : masked) {
+        const std::string_view name = member.key();
+        if (name != "tenant_id" && name != "user_id" && name != "all") member.value() = "***";
+    }
     return for_log(json::serialize(masked), 500);
 }
 
@@ -102,8 +107,8 @@ Api::ApiReply Api::answer(const receiver::AdminRequest& request) {
     if (error) return refusal(400, "the body is not JSON");
     // The listener logs who called what, and how it went; which deliveries is only in the body.
     log().info(
-        "repair path={} body={} by={}", for_log(request.path), body_for_log(request, body),
-        for_log(request.who)
+        "repair path={} body={} by={}", for_log(request.path),
+        body_for_log(path.front(), request.body, body), for_log(request.who)
     );
     return post(path, body);
 }

@@ -2,6 +2,7 @@
 
 #include "store/metrics.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"
+#include "tests/support/hand_clock.hpp"
 #include "tests/support/open_store.hpp"
 
 #include <boost/json/parse.hpp>
@@ -245,20 +246,29 @@ TEST_F(ApiTest, UnsidsAreListedAndDroppedByWhoMayRepair) {
     };
     put("a", std::chrono::hours(1));
     put("b", std::chrono::hours(1));
-    put("expired", std::chrono::hours(-1));
+    put("long", std::chrono::hours(3));
+    // Two hours on.
+    test::HandClock clock(now + std::chrono::hours(2));
+    Api later(Api::Parts{
+        .store = *store,
+        .subscriptions = manager,
+        .clock = clock,
+        .state = [] { return std::string_view("ready"); },
+        .started_at = now
+    });
     const auto count = [&](const std::string& query) {
-        const auto reply = get("/unsids", query);
+        const auto reply = later.call({.method = Method::Get, .path = "/unsids", .query = query});
         EXPECT_EQ(reply.status, 200U) << reply.body;
         return boost::json::parse(reply.body).as_array().size();
     };
-    EXPECT_EQ(count(""), 2U);
+    EXPECT_EQ(count(""), 1U);
     EXPECT_EQ(count("all=1"), 3U);
-    EXPECT_EQ(count("limit=1"), 1U);
-    EXPECT_EQ(count("unsid=a&user_id=" + user), 1U);
-    EXPECT_EQ(count("tenant_id=" + user), 0U);
+    EXPECT_EQ(count("all=1&limit=2"), 2U);
+    EXPECT_EQ(count("all=1&unsid=a&user_id=" + user), 1U);
+    EXPECT_EQ(count("all=1&tenant_id=" + user), 0U);
     EXPECT_EQ(get("/unsids", "user_id=someone").status, 400U);
     const auto status = boost::json::parse(get("/status").body);
-    EXPECT_EQ(status.at("store").at("unsids").at("ios").to_number<int>(), 2);
+    EXPECT_EQ(status.at("store").at("unsids").at("ios").to_number<int>(), 3);
 
     EXPECT_EQ(post("/unsids/drop", R"({"unsid":"a"})", false).status, 403U);
     for (const auto* bad :

@@ -1,6 +1,8 @@
 // `graphhook unsids`: listed from the store, dropped by a running serve.
 
+#include "app/admin_client.hpp"
 #include "tests/app/unsids_fixture.hpp"
+#include "tests/support/hand_clock.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -42,7 +44,9 @@ class UnsidsCommandTest : public test::ServiceFixture {
         store::StoreOptions options;
         options.url = "sqlite:" + dir.file("store.db");
         options.reserve = 0;
-        const auto store = store::open_store(options, real_clock(), metrics).value();
+        // An hour ago, so that its housekeeping leaves what has expired since.
+        test::HandClock clock(real_clock().system_now() - std::chrono::hours(1));
+        const auto store = store::open_store(options, clock, metrics).value();
         for (const auto& unsid : unsids) put(*store, unsid);
     }
 };
@@ -50,10 +54,11 @@ class UnsidsCommandTest : public test::ServiceFixture {
 TEST_F(UnsidsCommandTest, TheListIsReadFromTheStoreAndNamesTenantsAsConfigured) {
     auto foreign = an_unsid("of-another");
     foreign.tenant_id = "99999999-6d4d-4958-8b9f-9d6445542f95";
-    know({an_unsid("first"), an_unsid("second", "ios"), foreign});
+    foreign.registered_at += std::chrono::minutes(1);
+    know({an_unsid("first"), foreign, an_unsid("second", "ios")});
     const auto rows = listed();
     ASSERT_EQ(rows.size(), 3U);
-    EXPECT_EQ(rows[0].at("tenant").as_string(), foreign.tenant_id.c_str());
+    EXPECT_EQ(std::string(rows[0].at("tenant").as_string()), foreign.tenant_id);
     EXPECT_EQ(rows[1].at("tenant").as_string(), "contoso");
     EXPECT_EQ(rows[1].at("unsid").as_string(), "second");
     EXPECT_EQ(rows[1].at("platform").as_string(), "ios");
@@ -137,6 +142,12 @@ TEST_F(UnsidsCommandTest, ServeLogsWhoDroppedButNotTheUnsid) {
     auto drop = graphhook({"unsids", "drop", "--unsid", "1c6ae8a5-secret-unsid"});
     EXPECT_EQ(drop.wait(), 0) << drop.err();
     EXPECT_EQ(listed().size(), 0U);
+    AdminClient client(dir.file("admin.sock"));
+    for (const auto& body : std::vector<boost::json::value>{
+             {{"unsids", "1c6ae8a5-secret-unsid"}}, {"1c6ae8a5-secret-unsid"}
+         }) {
+        EXPECT_FALSE(client.call("POST", "/api/v1/%75nsids/drop", body));
+    }
     serve.signal(SIGTERM);
     EXPECT_EQ(serve.wait(), 0) << serve.err();
     EXPECT_THAT(serve.err(), HasSubstr("repair path=/unsids/drop"));

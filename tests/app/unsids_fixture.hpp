@@ -8,6 +8,7 @@
 #include "tests/support/open_store.hpp"
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class AdminBeside {
         server_ = std::make_unique<receiver::AdminServer>(
             options, real_clock(), registry_, health_, api_, [] {}
         );
+        if (const auto started = server_->start(); !started)
+            throw std::runtime_error(to_string(started.error()));
     }
 
     test::OpenStore store;
