@@ -147,6 +147,41 @@ TEST_F(OverTheRealStoreTest, WhatIsProvedFalseIsInTheQuarantineAndItsResourceGoe
     EXPECT_EQ(stats().dead, 0U);
 }
 
+TEST_F(OverTheRealStoreTest, ReceiptsOfDoneDeadAndRetriedOnesReachTheStore) {
+    append(1, 4, 4);
+    recorder_->answer_with([](const Delivery& one) {
+        auto outcome = one.resource == "r/2"   ? Outcome::dead("HTTP 400")
+                       : one.resource == "r/3" ? Outcome::retry_item("later", std::chrono::hours(1))
+                                               : Outcome::done();
+        outcome.receipt = one.resource == "r/4" ? std::string(2'001, 'x')
+                                                : R"({"location":")" + one.resource + R"("})";
+        return outcome;
+    });
+    const auto working = dispatcher();
+    ASSERT_TRUE(add(*working, 1, 1, {}));
+    ASSERT_TRUE(recorder_->wait_for_seen(4));
+    working->stop(kGrace);
+    const auto rows = wait_for<std::vector<store::DeliveryRow>>(
+        [&](Completion<std::vector<store::DeliveryRow>> done) {
+            opened_->list({}, std::move(done));
+        }
+    );
+    ASSERT_TRUE(rows.has_value());
+    std::map<std::string, std::string> receipts;
+    std::map<std::string, store::DeliveryState> states;
+    for (const auto& row : *rows) {
+        receipts[row.resource] = row.receipt;
+        states[row.resource] = row.state;
+    }
+    EXPECT_EQ(states["r/1"], store::DeliveryState::Done);
+    EXPECT_EQ(states["r/2"], store::DeliveryState::Dead);
+    EXPECT_EQ(states["r/3"], store::DeliveryState::Retrying);
+    for (const std::string resource : {"r/1", "r/2", "r/3"}) {
+        EXPECT_EQ(receipts[resource], R"({"location":")" + resource + R"("})");
+    }
+    EXPECT_EQ(receipts["r/4"], "") << "too long to be kept";
+}
+
 TEST_F(OverTheRealStoreTest, ADeliverySaysHowWeLearnedOfIt) {
     append(1, 1, 1);
     append(2, 1, 1, store::Source::Sweep);
