@@ -123,10 +123,9 @@ class Migrating : public StoreFixture {
             for (const auto& column :
                  strings("SELECT name FROM pragma_table_info('" + table + "')"))
                 columns += (columns.empty() ? "" : ", ") + column;
-            strings(
-                "INSERT INTO main." + table + "(" + columns + ") SELECT " + columns +
-                " FROM newer." + table
-            );
+            std::string copy = "INSERT INTO main.";
+            copy.append(table).append("(").append(columns).append(") SELECT ").append(columns);
+            strings(copy.append(" FROM newer.").append(table));
         }
         sqlite3_close(raw);
         for (const char* end : {"", "-wal", "-shm"}) {
