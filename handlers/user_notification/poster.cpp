@@ -67,7 +67,8 @@ HttpRequest request_of(
 
 Outcome post_notification(
     const UserNotification& notification, std::string_view unsid, NotificationAccess& access,
-    const PostOptions& options, NotificationWorld& world, SystemTime now, std::stop_token stop
+    const PostOptions& options, NotificationWorld& world, SystemTime now,
+    const std::stop_token& stop
 ) {
     if (const auto problems = check(notification, now, options.most_content_bytes);
         !problems.empty()) {

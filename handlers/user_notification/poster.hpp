@@ -25,7 +25,8 @@ struct PostOptions {
 /// field. `unsid`: empty for a delegated tenant. Blocks; threads: any.
 [[nodiscard]] Outcome post_notification(
     const UserNotification& notification, std::string_view unsid, NotificationAccess& access,
-    const PostOptions& options, NotificationWorld& world, SystemTime now, std::stop_token stop
+    const PostOptions& options, NotificationWorld& world, SystemTime now,
+    const std::stop_token& stop
 );
 
 /// The user whose resource it is: the GUID of "Users/{guid}/…", "users('{guid}')/…", lower case;
