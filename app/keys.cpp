@@ -177,7 +177,7 @@ constexpr std::array kKeys = {
     Key{"handlers.*.raw", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the raw content, which the app itself handles; `{path!json}` puts a JSON value into it."},
     Key{"handlers.*.group", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the group's name."},
     Key{"handlers.*.app_notification_id", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the app's own id, which every attempt carries. Default: made of the handler's name, the notification's number and its time of receipt."},
-    Key{"handlers.*.priority", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the priority: `none`, `low` or `high`. Default: not said."},
+    Key{"handlers.*.priority", Text, kOptional, kReload, "", 0, 0, "", "user_notification", "Template of the priority: `none`, `low` or `high`; `normal`, which Graph says of a mail, stands for nothing said. Default: not said."},
     Key{"handlers.*.expires_after", Duration, kOptional, kReload, "", 1 * kSecond, 30 * kDay, "", "user_notification", "How long it lives, from the time of receipt. Default: not said, which the service takes for 7 days."},
     Key{"handlers.*.display_for", Duration, kOptional, kReload, "", 1 * kSecond, 30 * kDay, "", "user_notification", "How long a device may show it. Default: not said."},
     Key{"handlers.*.platforms", Choices, kOptional, kReload, "", 0, 0, "windows|ios|android|webpush", "user_notification", "The platforms that it is for. Default: all."},
