@@ -88,7 +88,7 @@ class Identity {
     [[nodiscard]] Granted<Response> for_refresh(Asked& asked);
     /// Tokens of a user; `refresh_token` is empty where none is given out.
     [[nodiscard]] Response delegated(
-        const Asked& asked, const SignIn& sign_in, std::string refresh_token
+        const Asked& asked, const SignIn& sign_in, const std::string& refresh_token
     );
     /// Which app's own API a resource is: its client id as registered, or as it stands there.
     /// Empty: none.

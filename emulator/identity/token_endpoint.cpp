@@ -314,7 +314,7 @@ std::optional<Refusal> Identity::consent(SignIn& sign_in) const {
             return one == "*" || same_text(one, name);
         });
     };
-    const Refusal none = bad_grant(
+    Refusal none = bad_grant(
         65001, fmt::format(
                    "The user or administrator has not consented to use the application with ID "
                    "'{}'. Send an interactive authorization request for this user and resource.",
@@ -336,7 +336,9 @@ std::optional<Refusal> Identity::consent(SignIn& sign_in) const {
     return std::nullopt;
 }
 
-Response Identity::delegated(const Asked& asked, const SignIn& sign_in, std::string refresh_token) {
+Response Identity::delegated(
+    const Asked& asked, const SignIn& sign_in, const std::string& refresh_token
+) {
     boost::json::object json;
     json["token_type"] = "Bearer";
     if (api_id(sign_in.resource).empty()) {
@@ -348,7 +350,7 @@ Response Identity::delegated(const Asked& asked, const SignIn& sign_in, std::str
         json["scope"] = joined(names);
         json["access_token"] = api_tokens_.genuine(api_access(sign_in));
     }
-    if (!refresh_token.empty()) json["refresh_token"] = std::move(refresh_token);
+    if (!refresh_token.empty()) json["refresh_token"] = refresh_token;
     if (sign_in.openid) json["id_token"] = tokens_.issue_id(sign_in);
     return tokens_response(asked, std::move(json));
 }
@@ -363,7 +365,7 @@ Granted<Response> Identity::for_device(Asked& asked) {
     if (auto refused = consent(granted)) return std::move(*refused);
     std::string refresh_token;
     if (granted.offline) refresh_token = sign_ins_.issue(std::move(*signed_in), now);
-    return delegated(asked, granted, std::move(refresh_token));
+    return delegated(asked, granted, refresh_token);
 }
 
 Granted<Response> Identity::for_refresh(Asked& asked) {
