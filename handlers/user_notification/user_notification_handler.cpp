@@ -53,7 +53,8 @@ VisualContent content_of(const Template& title, const Template& body, const Temp
 
 /// Graph's importance of messages and events is "normal" where nothing is to be said.
 std::string priority_of(std::string said) {
-    return same_letters(said, "normal") ? std::string() : said;
+    if (same_letters(said, "normal")) said.clear();
+    return said;
 }
 
 }  // namespace
