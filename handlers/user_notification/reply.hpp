@@ -13,7 +13,7 @@
 namespace graphhook::handlers {
 
 /// What a reply of the service leads to. Source of the conditions: the table of replies in
-/// Microsoft's pages on user notifications; docs/user-notifications.md shows it as a whole.
+/// Microsoft's pages on user notifications; docs/handlers.md shows it as a whole.
 struct NextStep {
     /// Ask for another token and post again, at once: only for a 401 or 403 that speaks of
     /// authentication, and only once an attempt.
