@@ -2,6 +2,7 @@
 
 #include "app/cli_parts.hpp"
 
+#include <array>
 #include <string>
 
 namespace graphhook::app {
@@ -9,37 +10,62 @@ namespace {
 
 constexpr unsigned kMostRetries = 10;
 
+/// What is said piece by piece of the resource.
+constexpr std::array kPieces = {
+    "--host",
+    "--title",
+    "--body",
+    "--raw",
+    "--raw-file",
+    "--group",
+    "--id",
+    "--priority",
+    "--expires-in",
+    "--expires-at",
+    "--display-for",
+    "--platform",
+    "--fallback-after",
+    "--fallback-title",
+    "--fallback-body",
+};
+
 void add_content(CLI::App* command, NotifyArguments& given) {
     const auto content = [command](const char* name, auto& value, const char* what) {
         return command->add_option(name, value, what)->group("Content");
     };
-    auto* whole = content(
-        "--file", given.file, "The whole notification as JSON, instead of options; '-': stdin"
-    );
-    whole->type_name("FILE");
-    auto* raw = content("--raw", given.raw, "Raw content, for the app alone");
-    auto* raw_file = content("--raw-file", given.raw_file, "The same, from a file; '-': stdin");
-    raw_file->type_name("FILE")->excludes(raw);
-    const auto pieces = {
-        raw,
-        raw_file,
-        content("--host", given.host, "targetHostName: the domain of the cross-device app"),
-        content("--title", given.title, "What is shown"),
-        content("--body", given.body, "What is shown below the title"),
-        content("--group", given.group, "groupName"),
-        content("--id", given.id, "appNotificationId (else a fresh GUID, which is printed)"),
-        content("--priority", given.priority, "none, low or high"),
-        content("--expires-in", given.expires_in, "Until then it is kept: 7d (30d at most)"),
-        content("--expires-at", given.expires_at, "The same, as an RFC 3339 time"),
-        content("--display-for", given.display_for, "How long it may be shown: 60s"),
-        content("--platform", given.platforms, "windows, ios, android or webpush; repeatable")
-            ->allow_extra_args(false),
-        content("--fallback-after", given.fallback_after, "Shown on iOS if raw is not handled"),
-        content("--fallback-title", given.fallback_title, "Title of that"),
-        content("--fallback-body", given.fallback_body, "Body of that"),
+    content("--title", given.title, "What is shown");
+    content("--body", given.body, "What is shown below the title");
+    content("--raw", given.raw, "Raw content, for the app alone");
+    content("--raw-file", given.raw_file, "The same, from a file; '-': stdin")->type_name("FILE");
+    content("--host", given.host, "targetHostName: the domain of the cross-device app");
+    content("--id", given.id, "appNotificationId (else a fresh GUID, which is printed)");
+    content("--group", given.group, "groupName");
+    content("--priority", given.priority, "none, low or high");
+    content("--expires-in", given.expires_in, "How long it is kept: 7d (30d at most)");
+    content("--expires-at", given.expires_at, "Until then it is kept, as an RFC 3339 time");
+    content("--display-for", given.display_for, "How long it may be shown: 60s");
+    content("--platform", given.platforms, "windows, ios, android or webpush; repeatable")
+        ->type_name("TEXT")
+        ->allow_extra_args(false);
+    content("--fallback-after", given.fallback_after, "When iOS shows what is next: 60s");
+    content("--fallback-title", given.fallback_title, "Shown on iOS if raw was not handled");
+    content("--fallback-body", given.fallback_body, "Below that title");
+    content("--file", given.file, "The whole notification as JSON instead of these; '-': stdin")
+        ->type_name("FILE");
+}
+
+/// What can not be said together.
+void check_together(CLI::App* command) {
+    const auto not_both = [command](const std::string& one, const std::string& other) {
+        if (command->count(one) > 0 && command->count(other) > 0)
+            throw CLI::ValidationError(
+                command->get_name(), "give " + one + " or " + other + ", not both"
+            );
     };
-    for (auto* piece : pieces) whole->excludes(piece);
-    command->get_option("--expires-in")->excludes(command->get_option("--expires-at"));
+    for (const auto* piece : kPieces) not_both("--file", piece);
+    not_both("--user", "--unsid");
+    not_both("--raw", "--raw-file");
+    not_both("--expires-in", "--expires-at");
 }
 
 void add_posting(CLI::App* command, NotifyArguments& given) {
@@ -69,12 +95,18 @@ void add_notify_user(CLI::App& app, Arguments& arguments) {
             "service that speaks the same API.\n"
             "Works while 'serve' runs, and while it is down. Exits 2 if it was not sent because of "
             "what is wrong with it, 1 if it was not taken.",
-            [&given](const CommandContext& context) { return notify_user(context, given); });
+            {});
+    command->callback([command, &arguments, &given] {
+        check_together(command);
+        arguments.command = [&given](const CommandContext& context) {
+            return notify_user(context, given);
+        };
+    });
     command->add_option("--tenant", given.tenant, "A name below 'tenants', if there are several");
-    auto* user = command->add_option(
+    command->add_option(
         "--user", given.user, "Who is told: object id (GUID); its UNSID is looked up"
     );
-    command->add_option("--unsid", given.unsid, "Who is told: UNSID")->excludes(user);
+    command->add_option("--unsid", given.unsid, "Who is told: UNSID");
     add_content(command, given);
     add_posting(command, given);
     command->add_flag("--dry-run", given.dry_run, "Print the request, and send nothing");

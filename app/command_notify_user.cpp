@@ -13,6 +13,7 @@
 #include "handlers/user_notification/poster.hpp"
 #include "subscriptions/credentials/client_proof.hpp"
 #include "subscriptions/credentials/token_source.hpp"
+#include "subscriptions/graph/explain.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -53,12 +54,16 @@ class TenantWay final : public handlers::NotificationAccess {
     [[nodiscard]] HttpClient& http() override { return *http_; }
     [[nodiscard]] Result<Secret> token(std::stop_token stop) override {
         auto token = tokens_->get(std::move(stop));
-        if (!token) return fail(Errc::Credentials, to_string(token.error()));
-        return *token;
+        if (token) return *token;
+        without_token = token.error();
+        return fail(Errc::Credentials, to_string(token.error()));
     }
     void refused(const Secret& token, std::string_view claims) override {
         tokens_->drop(token, claims);
     }
+
+    /// Why there was no token to ask with.
+    std::optional<subscriptions::GraphError> without_token;
 
   private:
     static HttpClientOptions options(const subscriptions::Tenant& tenant, milliseconds timeout) {
@@ -240,7 +245,8 @@ Posted post(const NotifyPlan& plan, const std::string& unsid, TenantWay& way, un
         posted.outcome = handlers::post_notification(
             plan.notification, unsid, way, plan.post, world, real_clock().system_now(), {}
         );
-        if (posted.outcome.kind != Outcome::Kind::RetryAfter || posted.attempts > retries)
+        if (posted.outcome.kind != Outcome::Kind::RetryAfter || posted.attempts > retries ||
+            way.without_token)
             return posted;
         const milliseconds usual = std::min(seconds(1LL << (posted.attempts - 1)), seconds(60));
         const auto pause = std::max(posted.outcome.delay.value_or(usual), milliseconds(0));
@@ -253,7 +259,14 @@ Posted post(const NotifyPlan& plan, const std::string& unsid, TenantWay& way, un
 }
 
 /// What to do next, after what did not work.
-std::string advice(const Outcome& outcome, const std::string& id) {
+std::string advice(const Outcome& outcome, const TenantWay& way, const std::string& id) {
+    if (way.without_token) {
+        subscriptions::Attempt attempt;
+        attempt.operation = "read";
+        attempt.delegated = way.delegated();
+        const auto meaning = subscriptions::explain(*way.without_token, attempt);
+        return fmt::format("retry: {}: {}", meaning.cause, meaning.remedy);
+    }
     if (outcome.kind == Outcome::Kind::Dead)
         return "dead: the same would be refused again; mend what it says first";
     return fmt::format(
@@ -266,10 +279,10 @@ std::string advice(const Outcome& outcome, const std::string& id) {
 
 ExitCode report(
     const CommandContext& context, const NotifyPlan& plan, const Posted& posted,
-    const subscriptions::Tenant& tenant
+    const TenantWay& way, const std::string& tenant
 ) {
     const auto& id = plan.notification.app_notification_id;
-    auto view = outcome_view(posted.outcome, tenant.name, id, posted.attempts);
+    auto view = outcome_view(posted.outcome, tenant, id, posted.attempts);
     if (context.output == OutputFormat::Table) {
         json::object told;
         for (const auto& [name, value] : view) {
@@ -280,7 +293,7 @@ ExitCode report(
     print_object(context.output, view);
     if (posted.outcome.kind == Outcome::Kind::Done) return kDone;
     std::cerr << fmt::format(
-        "graphhook: {}\ngraphhook: {}\n", posted.outcome.reason, advice(posted.outcome, id)
+        "graphhook: {}\ngraphhook: {}\n", posted.outcome.reason, advice(posted.outcome, way, id)
     );
     return kFailed;
 }
@@ -341,7 +354,8 @@ ExitCode notify_user(const CommandContext& context, const NotifyArguments& argum
         tenant,
         input.handler != nullptr ? input.handler->timeout : config.subscriptions.request_timeout
     );
-    return report(context, plan, post(plan, unsid, way, arguments.retries), tenant);
+    const auto posted = post(plan, unsid, way, arguments.retries);
+    return report(context, plan, posted, way, tenant.name);
 }
 
 }  // namespace graphhook::app

@@ -1,10 +1,10 @@
 #include "app/notify_user.hpp"
 
 #include "app/scalar.hpp"
-#include "app/unsid_views.hpp"
 #include "authenticity/strict.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
+#include "receiver/unsid_form.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/url/parse.hpp>
@@ -205,7 +205,7 @@ Problems check_target(const NotifyArguments& arguments, const subscriptions::Ten
         problems.push_back({"--user, --unsid", "one of them is required: who is to be told"});
     if (!arguments.user.empty() && !authenticity::is_guid(arguments.user))
         problems.push_back({"--user", "is not a GUID"});
-    if (!arguments.unsid.empty() && !is_unsid(arguments.unsid))
+    if (!arguments.unsid.empty() && !receiver::is_unsid(arguments.unsid))
         problems.push_back({"--unsid", "is not 1 to 128 of A-Z a-z 0-9 . _ : -"});
     return problems;
 }

@@ -5,18 +5,16 @@
 #include "authenticity/strict.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
+#include "receiver/unsid_form.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace graphhook::app {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t kLongestUnsid = 128;
 
 Result<std::string> text_member(const json::object& object, std::string_view name) {
     const auto* value = object.if_contains(name);
@@ -42,13 +40,6 @@ json::object to_json(const store::Unsid& unsid, SystemTime now) {
     };
 }
 
-bool is_unsid(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= kLongestUnsid && std::ranges::all_of(text, [](char c) {
-        return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '.' ||
-               c == '_' || c == ':' || c == '-';
-    });
-}
-
 Result<store::UnsidQuery> unsid_query(
     std::string_view tenant_id, std::string_view user_id, std::string_view unsid
 ) {
@@ -56,7 +47,7 @@ Result<store::UnsidQuery> unsid_query(
         return fail(Errc::BadInput, "'tenant_id' is not a GUID");
     if (!user_id.empty() && !authenticity::is_guid(user_id))
         return fail(Errc::BadInput, "'user_id' is not a GUID");
-    if (!unsid.empty() && !is_unsid(unsid))
+    if (!unsid.empty() && !receiver::is_unsid(unsid))
         return fail(Errc::BadInput, "'unsid' is not 1 to 128 of A-Z a-z 0-9 . _ : -");
     store::UnsidQuery query;
     query.tenant_id = lowered(tenant_id);

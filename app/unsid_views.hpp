@@ -16,9 +16,6 @@ namespace graphhook::app {
 /// As the admin API and `--output json` show one.
 boost::json::object to_json(const store::Unsid& unsid, SystemTime now);
 
-/// 1 to 128 of A-Z a-z 0-9 . _ : -
-[[nodiscard]] bool is_unsid(std::string_view text) noexcept;
-
 /// Those texts as a query: GUIDs in lower case. Empty ones match everything. Errc::BadInput.
 [[nodiscard]] Result<store::UnsidQuery> unsid_query(
     std::string_view tenant_id, std::string_view user_id, std::string_view unsid

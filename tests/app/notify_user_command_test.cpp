@@ -53,6 +53,12 @@ class NotifyUserCommandTest : public test::ServiceFixture {
         const std::lock_guard lock(mutex);
         if (request.find("/oauth2/v2.0/token") != std::string::npos) {
             ++tokens;
+            if (refuse_tokens)
+                return http_reply(
+                    401, "Content-Type: application/json\r\n",
+                    R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid )"
+                    R"(client secret provided.","error_codes":[7000215]})"
+                );
             return http_reply(
                 200, "Content-Type: application/json\r\n",
                 fmt::format(
@@ -87,6 +93,7 @@ class NotifyUserCommandTest : public test::ServiceFixture {
     std::mutex mutex;
     std::vector<std::string> posts, replies;  // guarded by mutex
     int tokens = 0;                           // guarded by mutex
+    bool refuse_tokens = false;               // guarded by mutex
     TlsStub stub{certificate, [this](const std::string& request) { return answer(request); }};
 };
 
@@ -255,6 +262,19 @@ TEST_F(NotifyUserCommandTest, ARefusedTokenIsReplacedOnce) {
     const auto sent = posted();
     ASSERT_EQ(sent.size(), 2U);
     EXPECT_THAT(sent[1], HasSubstr("Authorization: Bearer token-2"));
+}
+
+TEST_F(NotifyUserCommandTest, WithoutATokenItSaysWhatIsWrongWithTheCredential) {
+    {
+        const std::lock_guard lock(mutex);
+        refuse_tokens = true;
+    }
+    auto program = to_unsid({"--retry", "3"});
+    EXPECT_EQ(program.wait(), 1);
+    EXPECT_THAT(program.err(), HasSubstr("no token"));
+    EXPECT_THAT(program.err(), HasSubstr("secret"));
+    EXPECT_THAT(program.err(), Not(HasSubstr("once more in")));
+    EXPECT_THAT(posted(), IsEmpty());
 }
 
 TEST_F(NotifyUserCommandTest, TheUnsidOfAUserIsLookedUpInTheStoreWhileServeIsDown) {
