@@ -107,12 +107,11 @@ TEST_F(ConfigResourceDataTest, AHandlerMayAskWhereNoSubscriptionHasIt) {
     );
 }
 
-TEST_F(ConfigResourceDataTest, OnlyHttpAndFileHandOverResourceData) {
+TEST_F(ConfigResourceDataTest, ALogNeverHandsOverResourceData) {
     EXPECT_THAT(
         problems(with("handlers: {h: {type: log, resource_data: true, routes: [{}]}}\n")),
-        ElementsAre(
-            "2:27: 'handlers.h.resource_data' belongs to handlers of type http or file, not log"
-        )
+        ElementsAre("2:27: 'handlers.h.resource_data' belongs to handlers of type http or file or "
+                    "user_notification, not log")
     );
 }
 

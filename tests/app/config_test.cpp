@@ -370,7 +370,9 @@ TEST_F(ConfigTest, AnUnknownKindOfResourceIsAWarning) {
 TEST_F(ConfigTest, AKeyOfAnotherTypeOfHandlerIsNamedAsSuch) {
     EXPECT_THAT(
         problems(with("handlers: {h: {type: log, url: 'https://x', routes: [{}]}}\n")),
-        ElementsAre("2:27: 'handlers.h.url' belongs to handlers of type http, not log")
+        ElementsAre(
+            "2:27: 'handlers.h.url' belongs to handlers of type http or user_notification, not log"
+        )
     );
     EXPECT_THAT(
         problems(with("handlers: {h: {type: http, routes: [{}]}}\n")),
