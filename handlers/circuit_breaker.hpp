@@ -34,7 +34,8 @@ struct CircuitBreakerOptions {
 /// it
 ///   open for longer, and the probe is retried later, so that the next probe is another delivery:
 ///   one poisoned item never keeps a circuit open.
-/// - An answer about the item (400, dead) comes from a target that works: it counts as a success.
+/// - An answer about the item (400, dead) or about its recipient (a user's limit is used up) comes
+///   from a target that works: it counts as a success.
 class CircuitBreaker {
   public:
     enum class State : std::uint8_t { Closed, Open, HalfOpen };
@@ -53,7 +54,7 @@ class CircuitBreaker {
 
     /// What one batch told about the target.
     struct Batch {
-        std::size_t healthy = 0;  ///< Done, dead, or a retry blamed on the item.
+        std::size_t healthy = 0;  ///< Done, dead, or a retry not blamed on the target.
         std::size_t failed = 0;   ///< Retries blamed on the target.
         bool probe = false;
         std::optional<std::chrono::milliseconds> asked;  ///< The longest delay the target named.

@@ -40,7 +40,13 @@ struct Delivery {
 struct Outcome {
     enum class Kind : std::uint8_t { Done, RetryAfter, Dead };
     /// Whose fault a retry is. Only an answer about the item itself uses up attempts.
-    enum class Blame : std::uint8_t { Item, Target };
+    enum class Blame : std::uint8_t {
+        Item,
+        Target,
+        /// Whom the delivery is for takes no more now, by a limit of their own: it waits, uses up
+        /// nothing, and the target goes on being asked for all others.
+        Recipient,
+    };
 
     Kind kind = Kind::Done;
     Blame blame = Blame::Item;
@@ -60,6 +66,11 @@ struct Outcome {
         std::string why, std::optional<std::chrono::milliseconds> wait = {}
     ) {
         return {Kind::RetryAfter, Blame::Target, wait, std::move(why), {}};
+    }
+    static Outcome retry_recipient(
+        std::string why, std::optional<std::chrono::milliseconds> wait = {}
+    ) {
+        return {Kind::RetryAfter, Blame::Recipient, wait, std::move(why), {}};
     }
     static Outcome dead(std::string why) {
         return {Kind::Dead, Blame::Item, {}, std::move(why), {}};

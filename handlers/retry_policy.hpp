@@ -32,8 +32,8 @@ inline constexpr std::uint32_t kLeastTries = 3;
 
 /// What the store is told about one delivery, after one answer of its handler. Pure.
 /// Done and Dead are taken as they are. A retry blamed on the item uses up an attempt and is dead
-/// when `attempts` are used up; one blamed on the target uses up none and is dead only when it is
-/// older than `max_age` and was tried at least kLeastTries times. A delay that the handler asked
+/// when `attempts` are used up; any other uses up none and is dead only when it is older than
+/// `max_age` and was tried at least kLeastTries times. A delay that the handler asked
 /// for is a lower bound of the wait. The outcome's receipt goes along, unless it is longer than
 /// 2,000 bytes.
 [[nodiscard]] store::Settlement decide(

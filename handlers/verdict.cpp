@@ -22,7 +22,15 @@ Became became(const Outcome& outcome, store::SettleAs as) {
         case store::SettleAs::Retry:
             break;
     }
-    return blames_target(outcome) ? Became::RetryTarget : Became::RetryItem;
+    switch (outcome.blame) {
+        case Outcome::Blame::Target:
+            return Became::RetryTarget;
+        case Outcome::Blame::Recipient:
+            return Became::RetryRecipient;
+        case Outcome::Blame::Item:
+            break;
+    }
+    return Became::RetryItem;
 }
 
 }  // namespace
@@ -35,6 +43,8 @@ std::string_view to_string(Became became) noexcept {
             return "retry_item";
         case Became::RetryTarget:
             return "retry_target";
+        case Became::RetryRecipient:
+            return "retry_recipient";
         case Became::Dead:
             return "dead";
         case Became::Released:

@@ -21,8 +21,9 @@ enum class Became : std::uint8_t {
     Released,
     Waits,        ///< Given back until it can be proved.
     Quarantined,  ///< Proved false.
+    RetryRecipient,
 };
-inline constexpr std::size_t kBecameCount = 7;
+inline constexpr std::size_t kBecameCount = 8;
 std::string_view to_string(Became became) noexcept;
 
 /// What a batch comes to.

@@ -327,7 +327,11 @@ NextStep next_step(
             step.outcome = Outcome::dead(why("the service takes no POST at this URL"));
             break;
         case 406:
-            step.outcome = again("throttled, or the service is busy");
+            // The service's limits are each user's own (protocol: 100 posts in 5 minutes): one who
+            // gets many must not keep all others waiting.
+            step.outcome = Outcome::retry_recipient(
+                why("throttled, or the service is busy"), retry_after(response, now)
+            );
             break;
         case 415:
             step.outcome =

@@ -159,6 +159,33 @@ TEST(VerdictTest, HealthyOnesOfABatchAreDoneWhateverBecomesOfTheOthers) {
     EXPECT_EQ(verdict.counts, (std::array<std::size_t, kBecameCount>{1, 1, 1, 1, 0}));
 }
 
+TEST(VerdictTest, RecipientWhoTakesNoMoreNowUsesUpNothingAndOpensNoCircuit) {
+    CircuitBreaker breaker({}, 1);
+    for (int i = 0; i < 50; ++i) {
+        auto list = tickets(1);
+        list[0].attempt = 40;
+        const auto verdict =
+            judge(list, {Outcome::retry_recipient("HTTP 406", seconds(300))}, {}, breaker, kMoment);
+        EXPECT_EQ(verdict.settlements[0].as, store::SettleAs::Retry);
+        EXPECT_EQ(verdict.settlements[0].used, 0U);
+        EXPECT_GE(verdict.settlements[0].at, kMoment.system + seconds(300));
+        EXPECT_EQ(verdict.counts[static_cast<std::size_t>(Became::RetryRecipient)], 1U);
+    }
+    EXPECT_EQ(breaker.state(), CircuitBreaker::State::Closed);
+}
+
+TEST(VerdictTest, ProbeThatOnlyItsRecipientRefusesClosesTheCircuit) {
+    CircuitBreaker breaker({}, 1);
+    open_it(breaker);
+    ASSERT_TRUE(breaker.admission(breaker.until()).probe);
+    auto moment = kMoment;
+    moment.steady = breaker.until();
+    moment.probe = true;
+    static_cast<void>(judge(tickets(1), {Outcome::retry_recipient("HTTP 406")}, {}, breaker, moment)
+    );
+    EXPECT_EQ(breaker.state(), CircuitBreaker::State::Closed);
+}
+
 TEST(VerdictTest, MissingOutcomesAreRetriesBlamedOnTheTarget) {
     CircuitBreaker breaker({}, 8);
     const auto verdict = judge(tickets(3), {Outcome::done()}, {}, breaker, kMoment);

@@ -161,7 +161,13 @@ TEST(UserNotificationReplyTest, MethodNotAllowedIsDead) {
 
 TEST(UserNotificationReplyTest, NotAcceptableIsThrottlingAndRetried) {
     const auto next = step(406, graph_error("NotAcceptable"), {{"retry-after", "90"}});
-    expect_retry(next, "HTTP 406 NotAcceptable: Human text.; throttled, or the service is busy");
+    EXPECT_FALSE(next.new_token);
+    EXPECT_EQ(next.outcome.kind, Kind::RetryAfter);
+    EXPECT_EQ(next.outcome.blame, Outcome::Blame::Recipient) << "others go on";
+    EXPECT_EQ(
+        next.outcome.reason,
+        "HTTP 406 NotAcceptable: Human text.; throttled, or the service is busy"
+    );
     EXPECT_EQ(next.outcome.delay, seconds(90));
     EXPECT_FALSE(step(406).outcome.delay.has_value());
 }
