@@ -241,7 +241,8 @@ Response EndpointApi::register_for(const Caller& caller, const object& body) {
         return refuse(known.error());
     auto wanted = read_endpoint(body);
     if (!wanted) return refuse(wanted.error());
-    auto app = wanted->owner.app.empty() ? caller.app : std::move(wanted->owner.app);
+    std::string app = std::move(wanted->owner.app);
+    if (app.empty()) app = caller.app;
     wanted->owner = {std::move(app), caller.tenant, caller.user, caller.user_name, caller.personal};
     wanted->client = caller.app;
     const auto added = service_.add_endpoint(std::move(*wanted));
