@@ -16,7 +16,6 @@ namespace {
 
 namespace json = boost::json;
 using receiver::BearerAnswer;
-using receiver::UnsidForm;
 using receiver::UnsidUser;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
