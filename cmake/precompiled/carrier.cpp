@@ -1,0 +1,1 @@
+// Carries the precompiled headers of one kind of target; see cmake/rooms.cmake.
