@@ -1,6 +1,7 @@
 #include "app/unsid_desk.hpp"
 
 #include "app/reason_words.hpp"
+#include "authenticity/issuers.hpp"
 #include "authenticity/user_token.hpp"
 
 #include <fmt/format.h>
@@ -13,6 +14,9 @@ namespace {
 
 using authenticity::Reason;
 using receiver::BearerAnswer;
+
+/// As often as key sets are fetched for an unknown key (KeySetKeeper).
+constexpr std::chrono::minutes kAskAgain{5};
 
 BearerAnswer answer(BearerAnswer::Is is, std::string_view reason, std::string_view why) {
     BearerAnswer out;
@@ -42,6 +46,21 @@ void StoreUnsidDesk::set_ours(std::vector<authenticity::Expected> ours) {
     ours_ = std::move(fresh);
 }
 
+bool StoreUnsidDesk::may_come(
+    const std::string& login, const authenticity::KeySets& sets, SystemTime now
+) {
+    const std::lock_guard lock(mutex_);
+    const auto [asked, first] = asked_.try_emplace(login, now);
+    const SystemTime at = asked->second;
+    if (first || now < at || now - at >= kAskAgain) {
+        asked->second = now;
+        return true;
+    }
+    return std::any_of(sets.sets.begin(), sets.sets.end(), [&](const authenticity::KeySet& set) {
+        return authenticity::same_login(set.login, login) && set.fetched_at < at;
+    });
+}
+
 receiver::BearerAnswer StoreUnsidDesk::who(std::string_view bearer) {
     std::shared_ptr<const Ours> ours;
     {
@@ -49,7 +68,10 @@ receiver::BearerAnswer StoreUnsidDesk::who(std::string_view bearer) {
         ours = ours_;
     }
     const auto sets = parts_.sets();
-    auto verdict = authenticity::judge_user_token(bearer, *sets, *ours, parts_.clock.system_now());
+    const auto now = parts_.clock.system_now();
+    auto verdict = authenticity::judge_user_token(bearer, *sets, *ours, now);
+    if (verdict.reason == Reason::TokenKeyUnknown && may_come(verdict.login, *sets, now))
+        verdict.reason = Reason::KeyUnknown;
     if (authenticity::may_be_proved_later(verdict.reason)) {
         if (!verdict.login.empty()) parts_.keys_wanted(verdict.login);
         return answer(

@@ -7,6 +7,7 @@
 #include "store/store.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,7 +21,8 @@ namespace graphhook::app {
 ///
 /// A token of the application itself is nobody's; neither is an ID token, which was made for the
 /// client app and not for us. What can not be judged for want of a key is asked for, and the client
-/// told to come back.
+/// told to come back. That goes for a key that fresh key sets lack, too: they may have been fetched
+/// just before it began to sign. Only sets that were fetched after somebody asked make it false.
 ///
 /// Threads: any, several at once; nothing waits.
 class StoreUnsidDesk final : public receiver::UnsidDesk {
@@ -49,10 +51,16 @@ class StoreUnsidDesk final : public receiver::UnsidDesk {
   private:
     using Ours = std::vector<authenticity::Expected>;
 
+    /// A key that is in none of these sets: whether newer ones may have it. Notes that somebody
+    /// asked, at most once in five minutes for an authority.
+    bool may_come(const std::string& login, const authenticity::KeySets& sets, SystemTime now);
+
     const std::string scope_;
     const Parts parts_;
     std::mutex mutex_;
-    std::shared_ptr<const Ours> ours_;  ///< Guarded by mutex_.
+    // Guarded by mutex_.
+    std::shared_ptr<const Ours> ours_;
+    std::map<std::string, SystemTime> asked_;  ///< When keys were asked for, by login.
 };
 
 }  // namespace graphhook::app

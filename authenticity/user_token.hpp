@@ -34,7 +34,8 @@ struct UserTokenVerdict {
 /// KeysMissing, KeyUnknown and ClockDoubtful may be proved later: the first two once the keys of
 /// `login` are fetched again, the last one, which fails for its time alone, once our clock is
 /// right. A `kid` that is in no key set is KeyUnknown, but TokenKeyUnknown while both sets of its
-/// authority are younger than five minutes: nobody would fetch them again so soon.
+/// authority are younger than five minutes. Whoever knows that they were not fetched for that key
+/// may have them fetched once more.
 [[nodiscard]] UserTokenVerdict judge_user_token(
     std::string_view token, const KeySets& sets, std::span<const Expected> ours, SystemTime now
 );

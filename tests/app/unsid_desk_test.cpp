@@ -59,6 +59,13 @@ class UnsidDeskTest : public ::testing::Test {
             );
         return *desk_;
     }
+    /// Of both versions, fetched now: only together they can say that there is no such key.
+    [[nodiscard]] authenticity::KeySetsPtr both_sets(const test::TokenSigner& of) const {
+        auto both = *of.sets(clock.system_now());
+        both.sets.push_back(both.sets.front());
+        both.sets.back().version = authenticity::Version::V1;
+        return std::make_shared<const authenticity::KeySets>(std::move(both));
+    }
     static authenticity::Expected ours() {
         return {
             std::string(test::kTenantId), std::string(test::kClientId), std::string(test::kLogin)
@@ -158,6 +165,33 @@ TEST_F(UnsidDeskTest, AKeyThatIsNotKnownYetIsAskedFor) {
     EXPECT_EQ(answer.is, BearerAnswer::Is::NotProvable);
     EXPECT_EQ(answer.reason, "key_unknown");
     EXPECT_THAT(wanted, ElementsAre(test::kLogin));
+}
+
+TEST_F(UnsidDeskTest, AKeyThatFreshKeySetsLackIsFalseOnlyAfterTheyWereFetchedForIt) {
+    const test::TokenSigner fresh("signing-key-2");
+    const auto token = fresh.token(claims());
+    sets = both_sets(signer());
+    clock.advance(std::chrono::seconds(2));  // they came just before
+    for (int i = 0; i < 2; ++i) {
+        const auto answer = desk().who(token);
+        EXPECT_EQ(answer.is, BearerAnswer::Is::NotProvable) << i;
+        EXPECT_EQ(answer.reason, "key_unknown");
+        clock.advance(std::chrono::seconds(2));
+    }
+    EXPECT_THAT(wanted, SizeIs(2));
+    // Now they were fetched for it, and it is not there.
+    sets = both_sets(signer());
+    clock.advance(std::chrono::seconds(2));
+    EXPECT_EQ(desk().who(token).is, BearerAnswer::Is::Invalid);
+    EXPECT_EQ(desk().who(token).reason, "token_key_unknown");
+    EXPECT_THAT(wanted, SizeIs(2));
+    // Later it may be, and then it is asked for again.
+    clock.advance(std::chrono::minutes(6));
+    sets = both_sets(signer());
+    EXPECT_EQ(desk().who(token).is, BearerAnswer::Is::NotProvable);
+    EXPECT_THAT(wanted, SizeIs(3));
+    sets = both_sets(fresh);
+    EXPECT_EQ(desk().who(token).is, BearerAnswer::Is::User);
 }
 
 TEST_F(UnsidDeskTest, AClockInDoubtRefusesNobody) {
