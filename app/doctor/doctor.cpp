@@ -73,7 +73,9 @@ Findings key_sets(const Config& config, const Clock& clock) {
         const bool rich = std::any_of(wanted.begin(), wanted.end(), [&](const auto& subscription) {
             return subscription.resource_data && subscription.tenant == one.name;
         });
-        if (!rich || !asked.emplace(one.cloud.login, one.cloud.ca_file).second) continue;
+        const bool users = config.unsids.enabled && !one.tenant_id.empty();
+        if (!rich && !users) continue;
+        if (!asked.emplace(one.cloud.login, one.cloud.ca_file).second) continue;
         for (auto& finding : try_key_sets(one.cloud, *client_for(one.cloud), clock))
             found.push_back(std::move(finding));
     }

@@ -234,14 +234,14 @@ Findings try_key_sets(const subscriptions::Cloud& cloud, HttpClient& http, const
         return {fail(
             "key-sets", cloud.login,
             fmt::format(
-                "the keys that sign notifications can not be fetched ({}): {}",
+                "the keys that it signs tokens with can not be fetched ({}): {}",
                 authenticity::to_string(fetched.outcome), for_log(fetched.detail, 300)
             ),
             "see that this machine reaches it (firewall, HTTPS_PROXY, ca_file); what was fetched "
             "before proves for seven days"
         )};
     }
-    return {ok("key-sets", cloud.login, "the keys that sign notifications can be fetched")};
+    return {ok("key-sets", cloud.login, "the keys that it signs tokens with can be fetched")};
 }
 
 }  // namespace graphhook::app::doctor

@@ -37,8 +37,8 @@ struct KeyFacts {
 /// What an operator can do about that reason; of those that wait as of those that are proved false.
 [[nodiscard]] std::string_view remedy_of(std::string_view label) noexcept;
 
-/// Where a tenant's rich notifications are proved with keys of that authority: whether its key sets
-/// can be fetched. Blocks.
+/// Where a tenant's rich notifications, or the tokens of those who hand in UNSIDs, are proved with
+/// keys of that authority: whether its key sets can be fetched. Blocks.
 [[nodiscard]] Findings try_key_sets(
     const subscriptions::Cloud& cloud, HttpClient& http, const Clock& clock
 );
