@@ -146,7 +146,7 @@ class DoorTest(unittest.TestCase):
         cls.service.config["tenants"]["fabrikam"] = {
             **cls.service.config["tenants"]["contoso"], "tenant_id": FABRIKAM, "client_id": FABRIKAM_APP,
         }
-        cls.service.config["log"] = {"level": "debug"}
+        cls.service.config["log"] = {"level": "trace"}
         cls.service.write_config()
 
     @classmethod
