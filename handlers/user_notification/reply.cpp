@@ -196,9 +196,14 @@ std::string reason(
     std::string_view meaning
 ) {
     auto text = fmt::format("HTTP {}", status);
-    if (!error.codes.empty() && !repeats(error.codes.back(), contents)) {
+    // The innermost says most, but Graph's of a 429 is only "429" again.
+    const auto code = std::ranges::find_if(
+        error.codes.rbegin(), error.codes.rend(),
+        [&text](const std::string& one) { return !text.ends_with(one); }
+    );
+    if (code != error.codes.rend() && !repeats(*code, contents)) {
         text += ' ';
-        text += error.codes.back();
+        text += *code;
     }
     // What is cut off is not looked at: it is not said either.
     const auto message = std::string_view(error.message).substr(0, kMostMessage);

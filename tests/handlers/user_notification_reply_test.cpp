@@ -184,6 +184,15 @@ TEST(UserNotificationReplyTest, TooManyRequestsTimeoutsAndServerErrorsAreRetried
     }
 }
 
+TEST(UserNotificationReplyTest, CodeThatOnlyRepeatsTheStatusIsPassedOver) {
+    expect_retry(
+        step(
+            429, R"({"error":{"code":"TooManyRequests","message":"m","innerError":{"code":"429"}}})"
+        ),
+        "HTTP 429 TooManyRequests: m"
+    );
+}
+
 TEST(UserNotificationReplyTest, GoneTooLargeAndUnprocessableAreDead) {
     for (const int status : {410, 413, 422}) {
         expect_dead(step(status), "HTTP " + std::to_string(status));
