@@ -79,6 +79,34 @@ class Tests(DoorTest):
         self.assert_answer(self.door.withdraw(again, "of-the-device"), 204)
         self.assertEqual(self.of(user), set())
 
+    def test_the_documented_command_makes_a_token_that_is_taken(self):
+        command = [self.emulator.program, "user-token", "--user", "cli@contoso.com", "--tenant", stack.TENANT_ID, "--app", APP,
+                   "--audience", API, "--scope", "Notifications.Register"]
+        for more, status in (([], 201), (["--version", "2"], 200), (["--forge", "expired"], 401)):
+            done = subprocess.run(command + more, capture_output=True, text=True, check=True, env={
+                **os.environ, "GRAPH_EMULATOR_URL": self.emulator.url,
+                "GRAPH_EMULATOR_CA": self.emulator.certificates.ca_file})
+            token = done.stdout.strip()
+            self.door.secrets.add(token)
+            self.assert_answer(self.door.put(token, form("by-command")), status)
+        self.assertEqual(self.of(part(token, 1)["oid"]), {("by-command", "windows")})
+
+    def test_times_are_read_however_client_apps_write_them(self):
+        token, user = self.somebody()
+        self.assert_answer(self.door.put(token, form("in-time")), 201)
+        day = instant(30 * 86400)[:10]
+        for written, read in (
+            (f"{day}T12:59:00Z", f"{day}T12:59:00Z"),
+            (f"{day}T12:59:00.0000000Z", f"{day}T12:59:00Z"),
+            (f"{day}T12:59:00.25+00:00", f"{day}T12:59:00.250000Z"),
+            (f"{day}T12:59:00+05:30", f"{day}T07:29:00Z"),
+            (f"{day}T12:59:00-08:00", f"{day}T20:59:00Z"),
+        ):
+            with self.subTest(written=written):
+                self.assert_answer(self.door.put(token, form("in-time", expirationDateTime=written)), 200)
+                row, = self.listed("--user", user)
+                self.assertEqual(row["expires_at"], read)
+
     def test_whose_it_is_says_the_token_and_nothing_else(self):
         token, user = self.somebody()
         _, victim = self.somebody()
@@ -373,7 +401,7 @@ class Tests(DoorTest):
         self.assert_answer(self.door.put(None, body, headers=kind), 401)
         self.assertEqual(self.of(user), set())
         # Beyond the limit of all headers nobody is asked who it is.
-        self.assertEqual(self.door.ask("POST", "/graph/other", "x" * 20_000, good).status, 431)
+        self.assertEqual(self.door.put("x" * 20_000, good).status, 431)
         self.assertEqual(self.of(user), set())
         self.assert_answer(self.door.put(None, good, headers=[("authorization", f"bEARER {token}")]), 201)
 
