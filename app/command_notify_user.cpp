@@ -2,6 +2,7 @@
 
 #include "app/admin_client.hpp"
 #include "app/commands.hpp"
+#include "app/config_checks.hpp"
 #include "app/config_file.hpp"
 #include "app/notify_user.hpp"
 #include "app/offline.hpp"
@@ -105,20 +106,9 @@ class DryWay final : public handlers::NotificationAccess, private HttpClient {
     const subscriptions::Tenant& tenant_;
 };
 
-/// What the poster asks of the world beside the tenant's way, which it is given.
-class World final : public handlers::NotificationWorld {
-  public:
-    [[nodiscard]] std::shared_ptr<handlers::NotificationAccess> access(std::string_view /*tenant*/
-    ) override {
-        return nullptr;
-    }
-    [[nodiscard]] Result<std::optional<std::string>> unsid_of(
-        std::string_view /*tenant*/, std::string_view /*user_id*/, SystemTime /*now*/
-    ) override {
-        return std::optional<std::string>();
-    }
-    [[nodiscard]] std::string new_guid() override { return subscriptions::make_guid(random_hex); }
-};
+std::string new_guid() {
+    return subscriptions::make_guid(random_hex);
+}
 
 ExitCode wrong(const std::string& why) {
     std::cerr << "graphhook: " << why << '\n';
@@ -206,9 +196,8 @@ ExitCode show_request(
     const subscriptions::Tenant& tenant
 ) {
     DryWay way(tenant);
-    World world;
     const auto outcome = handlers::post_notification(
-        plan.notification, unsid, way, plan.post, world, real_clock().system_now(), {}
+        plan.notification, unsid, way, plan.post, new_guid, real_clock().system_now(), {}
     );
     if (!way.request) return failed(fail(Errc::Refused, outcome.reason));
     const auto body = handlers::to_json(plan.notification, plan.post.wrapped);
@@ -239,11 +228,10 @@ struct Posted {
 };
 
 Posted post(const NotifyPlan& plan, const std::string& unsid, TenantWay& way, unsigned retries) {
-    World world;
     Posted posted;
     for (;; ++posted.attempts) {
         posted.outcome = handlers::post_notification(
-            plan.notification, unsid, way, plan.post, world, real_clock().system_now(), {}
+            plan.notification, unsid, way, plan.post, new_guid, real_clock().system_now(), {}
         );
         if (posted.outcome.kind != Outcome::Kind::RetryAfter || posted.attempts > retries ||
             way.without_token)
@@ -317,7 +305,7 @@ ExitCode notify_user(const CommandContext& context, const NotifyArguments& argum
     if (!handler) return wrong(handler.error().detail);
     NotifyInput input;
     input.handler = *handler;
-    input.fresh_id = subscriptions::make_guid(random_hex);
+    input.fresh_id = new_guid();
     auto text = read_input(arguments);
     if (!text) return wrong(text.error().detail);
     input.file = std::move(*text);

@@ -1,6 +1,7 @@
 #include "app/config_checks.hpp"
 
 #include "app/nearest.hpp"
+#include "app/problem_list.hpp"
 #include "app/scalar.hpp"
 #include "core/time_text.hpp"
 #include "subscriptions/catalog/catalog.hpp"
@@ -17,9 +18,9 @@
 namespace graphhook::app {
 namespace {
 
-class Checks {
+class Checks : ProblemList {
   public:
-    explicit Checks(const Config& config) : config_(config), reading_(config.reading) {}
+    explicit Checks(const Config& config) : ProblemList(config.reading), config_(config) {}
 
     std::vector<Problem> run() && {
         tls("receiver", config_.receiver.listen, config_.receiver.tls.has_value());
@@ -35,21 +36,6 @@ class Checks {
     }
 
   private:
-    template <class... Args>
-    void error(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
-        problems_.push_back(
-            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
-             Problem::Severity::Error}
-        );
-    }
-    template <class... Args>
-    void warn(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
-        problems_.push_back(
-            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
-             Problem::Severity::Warning}
-        );
-    }
-
     [[nodiscard]] const std::vector<std::string>& names(std::string_view path) const {
         static const std::vector<std::string> kNone;
         const auto found = reading_.names.find(path);
@@ -423,8 +409,6 @@ class Checks {
     }
 
     const Config& config_;
-    const Reading& reading_;
-    std::vector<Problem> problems_;
 };
 
 }  // namespace

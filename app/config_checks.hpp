@@ -2,6 +2,7 @@
 
 #include "app/config.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace graphhook::app {
@@ -13,6 +14,8 @@ std::vector<Problem> check_references(const Config& config);
 /// The same of user notifications: `unsids`, and handlers of type `user_notification` with their
 /// templates.
 std::vector<Problem> check_user_notifications(const Config& config);
+/// Whether that is Graph of one of Microsoft's clouds, which has no such service any more.
+[[nodiscard]] bool is_microsofts(std::string_view url);
 
 /// Whether a route of the handler takes changes of that subscription, whatever their kind.
 [[nodiscard]] bool is_routed(

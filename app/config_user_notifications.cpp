@@ -1,4 +1,5 @@
 #include "app/config_checks.hpp"
+#include "app/problem_list.hpp"
 #include "core/text.hpp"
 #include "handlers/user_notification/options_check.hpp"
 
@@ -18,17 +19,6 @@ namespace {
 /// notifications.
 constexpr std::string_view kPermission = "Notifications.ReadWrite.CreatedByApp";
 
-std::string host_of(const std::string& url) {
-    const auto parsed = boost::urls::parse_absolute_uri(url);
-    return parsed.has_value() ? lowered(std::string(parsed->encoded_host())) : std::string();
-}
-
-/// Graph of one of Microsoft's clouds, which had the service or never did.
-bool is_microsofts(const std::string& host) {
-    return host.starts_with("graph.microsoft.") || host == "dod-graph.microsoft.us" ||
-           host == "microsoftgraph.chinacloudapi.cn";
-}
-
 /// A permission as tokens have it: the characters of RFC 6749 3.3, and no resource before it.
 bool is_scope(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
@@ -36,9 +26,9 @@ bool is_scope(std::string_view text) {
     });
 }
 
-class Checks {
+class Checks : ProblemList {
   public:
-    explicit Checks(const Config& config) : config_(config), reading_(config.reading) {}
+    explicit Checks(const Config& config) : ProblemList(config.reading), config_(config) {}
 
     std::vector<Problem> run() && {
         unsids();
@@ -56,21 +46,6 @@ class Checks {
 
   private:
     using Tenants = std::vector<const subscriptions::Tenant*>;
-
-    template <class... Args>
-    void error(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
-        problems_.push_back(
-            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
-             Problem::Severity::Error}
-        );
-    }
-    template <class... Args>
-    void warn(const std::string& path, fmt::format_string<Args...> format, Args&&... args) {
-        problems_.push_back(
-            {reading_.position_of(path), fmt::format(format, std::forward<Args>(args)...),
-             Problem::Severity::Warning}
-        );
-    }
 
     void unsids() {
         if (!is_scope(config_.unsids.scope))
@@ -145,7 +120,7 @@ class Checks {
         const Tenants& tenants
     ) {
         if (!options.url.empty()) {
-            if (is_microsofts(host_of(options.url)))
+            if (is_microsofts(options.url))
                 warn(
                     path + ".url",
                     "'{}.url' is Microsoft's own service, which was retired in January 2022: give "
@@ -155,7 +130,7 @@ class Checks {
             return;
         }
         const auto retired = std::find_if(tenants.begin(), tenants.end(), [](const auto* tenant) {
-            return is_microsofts(host_of(tenant->cloud.graph));
+            return is_microsofts(tenant->cloud.graph);
         });
         if (retired != tenants.end())
             warn(
@@ -199,11 +174,17 @@ class Checks {
     }
 
     const Config& config_;
-    const Reading& reading_;
-    std::vector<Problem> problems_;
 };
 
 }  // namespace
+
+bool is_microsofts(std::string_view url) {
+    const auto parsed = boost::urls::parse_absolute_uri(url);
+    if (parsed.has_error()) return false;
+    const auto host = lowered(std::string(parsed->encoded_host()));
+    return host.starts_with("graph.microsoft.") || host == "dod-graph.microsoft.us" ||
+           host == "microsoftgraph.chinacloudapi.cn";
+}
 
 std::vector<Problem> check_user_notifications(const Config& config) {
     return Checks(config).run();

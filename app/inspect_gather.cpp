@@ -7,7 +7,6 @@
 #include "app/proving_keys.hpp"
 #include "app/tool_config.hpp"
 #include "authenticity/keyring.hpp"
-#include "authenticity/strict.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
@@ -118,7 +117,7 @@ class FromConfig {
 };
 
 std::optional<Refusal> take_tenant(const InspectArguments& arguments, InspectFacts& facts) {
-    if (!authenticity::is_guid(arguments.tenant_id) || !authenticity::is_guid(arguments.client_id))
+    if (!is_guid(arguments.tenant_id) || !is_guid(arguments.client_id))
         return Refusal{kWrongUsage, "--tenant-id and --client-id go together and are GUIDs"};
     facts.tenants.push_back(
         {"given",

@@ -1,7 +1,6 @@
 #include "app/notify_user.hpp"
 
 #include "app/scalar.hpp"
-#include "authenticity/strict.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "receiver/unsid_form.hpp"
@@ -203,7 +202,7 @@ Problems check_target(const NotifyArguments& arguments, const subscriptions::Ten
     }
     if (arguments.user.empty() && arguments.unsid.empty())
         problems.push_back({"--user, --unsid", "one of them is required: who is to be told"});
-    if (!arguments.user.empty() && !authenticity::is_guid(arguments.user))
+    if (!arguments.user.empty() && !is_guid(arguments.user))
         problems.push_back({"--user", "is not a GUID"});
     if (!arguments.unsid.empty() && !receiver::is_unsid(arguments.unsid))
         problems.push_back({"--unsid", "is not 1 to 128 of A-Z a-z 0-9 . _ : -"});
@@ -212,14 +211,6 @@ Problems check_target(const NotifyArguments& arguments, const subscriptions::Ten
 
 std::string service_url(const handlers::PostOptions& post, const subscriptions::Cloud& cloud) {
     return post.url.empty() ? cloud.graph + "/beta/me/notifications/" : post.url;
-}
-
-bool is_microsofts(std::string_view url) {
-    const auto parsed = boost::urls::parse_absolute_uri(url);
-    if (parsed.has_error()) return false;
-    const auto host = lowered(std::string(parsed->encoded_host()));
-    return host.starts_with("graph.microsoft.") || host == "dod-graph.microsoft.us" ||
-           host == "microsoftgraph.chinacloudapi.cn";
 }
 
 json::object outcome_view(

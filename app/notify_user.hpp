@@ -48,8 +48,6 @@ struct NotifyInput {
 [[nodiscard]] std::string service_url(
     const handlers::PostOptions& post, const subscriptions::Cloud& cloud
 );
-/// Whether that is Graph of one of Microsoft's clouds, which has no such service any more.
-[[nodiscard]] bool is_microsofts(std::string_view url);
 
 /// What came of it, for people and scripts: "outcome" ("done", "retry", "dead"), "tenant",
 /// "app_notification_id", "attempts", what the receipt holds, "reason" and "retry_after_seconds";

@@ -2,7 +2,6 @@
 
 #include "app/nearest.hpp"
 #include "app/repairs.hpp"
-#include "authenticity/strict.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "receiver/unsid_form.hpp"
@@ -43,9 +42,9 @@ json::object to_json(const store::Unsid& unsid, SystemTime now) {
 Result<store::UnsidQuery> unsid_query(
     std::string_view tenant_id, std::string_view user_id, std::string_view unsid
 ) {
-    if (!tenant_id.empty() && !authenticity::is_guid(tenant_id))
+    if (!tenant_id.empty() && !is_guid(tenant_id))
         return fail(Errc::BadInput, "'tenant_id' is not a GUID");
-    if (!user_id.empty() && !authenticity::is_guid(user_id))
+    if (!user_id.empty() && !is_guid(user_id))
         return fail(Errc::BadInput, "'user_id' is not a GUID");
     if (!unsid.empty() && !receiver::is_unsid(unsid))
         return fail(Errc::BadInput, "'unsid' is not 1 to 128 of A-Z a-z 0-9 . _ : -");
@@ -83,7 +82,7 @@ Result<std::string> tenant_id_of(
 ) {
     const auto found = std::ranges::find(tenants, name_or_id, &subscriptions::Tenant::name);
     if (found != tenants.end()) return lowered(found->tenant_id);
-    if (authenticity::is_guid(name_or_id)) return lowered(name_or_id);
+    if (is_guid(name_or_id)) return lowered(name_or_id);
     return fail(
         Errc::BadInput,
         fmt::format("there is no tenant '{}' in the configuration", for_message(name_or_id))

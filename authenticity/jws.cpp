@@ -2,6 +2,8 @@
 
 #include "authenticity/strict.hpp"
 #include "authenticity/token.hpp"
+#include "core/strict_json.hpp"
+#include "core/text.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>

@@ -2,6 +2,7 @@
 
 #include "authenticity/strict.hpp"
 #include "core/base64.hpp"
+#include "core/strict_json.hpp"
 #include "core/time_text.hpp"
 
 #include <boost/json/parse.hpp>
@@ -174,8 +175,8 @@ Result<KeySet> parse_key_set(
     if (bad || !twice || !document.is_object()) return fail(Errc::BadInput, "it is no JSON object");
     if (twice->size() >= kMostTwice) return fail(Errc::BadInput, "it has many members twice");
     std::set<std::size_t> ambiguous;
-    for (const std::string& path : *twice) {
-        const auto index = key_index(path);
+    for (const auto& [object, name] : *twice) {
+        const auto index = key_index(object);
         if (!index) return fail(Errc::BadInput, "it has a member twice");
         ambiguous.insert(*index);
     }

@@ -30,6 +30,9 @@ namespace graphhook {
     return text;
 }
 
+/// 8-4-4-4-12 hexadecimal digits.
+[[nodiscard]] bool is_guid(std::string_view text) noexcept;
+
 /// Well-formed by RFC 3629: no overlong forms, no surrogates.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 

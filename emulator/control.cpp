@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/time_text.hpp"
+#include "emulator/control_reply.hpp"
 #include "emulator/data/populate.hpp"
 #include "emulator/identity/identity_control.hpp"
 #include "emulator/rich/forgery.hpp"
@@ -19,26 +20,6 @@ namespace graphhook::emulator {
 namespace {
 
 constexpr std::uint64_t kMostInPage = 10'000;
-
-Response refuse(int status, std::string_view code, std::string_view message) {
-    const boost::json::object error{{"code", code}, {"message", message}};
-    return json_response(status, boost::json::serialize(boost::json::object{{"error", error}}));
-}
-
-Response refuse(const Error& error) {
-    switch (error.code) {
-        case Errc::NotFound:
-            return refuse(404, "notFound", error.detail);
-        case Errc::Full:
-            return refuse(409, "full", error.detail);
-        default:
-            return refuse(400, "badInput", error.detail);
-    }
-}
-
-Response ok(const boost::json::object& json, int status = 200) {
-    return json_response(status, boost::json::serialize(json));
-}
 
 std::uint64_t query_number(
     const Request& request, std::string_view wanted, std::uint64_t otherwise

@@ -1,5 +1,6 @@
 #include "emulator/cli/commands.hpp"
 
+#include "emulator/cli/print.hpp"
 #include "emulator/kinds.hpp"
 
 #include <boost/json/array.hpp>
@@ -17,22 +18,6 @@ namespace {
 
 using boost::json::object;
 using boost::json::value;
-
-void say(const std::string& line) {
-    std::fputs((line + "\n").c_str(), stdout);
-}
-
-int trouble(const Error& error) {
-    std::fputs(fmt::format("graph-emulator: {}\n", error.detail).c_str(), stderr);
-    return 1;
-}
-
-/// A member as it stands in a table.
-std::string cell(const object& json, std::string_view name) {
-    const value* found = json.if_contains(name);
-    if (found == nullptr || found->is_null()) return "-";
-    return found->is_string() ? std::string(found->as_string()) : boost::json::serialize(*found);
-}
 
 std::uint64_t count(const object& json, std::string_view name) {
     const value* found = json.if_contains(name);

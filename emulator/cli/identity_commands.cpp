@@ -1,6 +1,7 @@
 #include "emulator/cli/identity_commands.hpp"
 
 #include "emulator/certificates.hpp"
+#include "emulator/cli/print.hpp"
 #include "emulator/files.hpp"
 
 #include <boost/json/array.hpp>
@@ -14,15 +15,6 @@ namespace graphhook::emulator::cli {
 namespace {
 
 using boost::json::object;
-
-void say(const std::string& line) {
-    std::fputs((line + "\n").c_str(), stdout);
-}
-
-int trouble(const Error& error) {
-    std::fputs(fmt::format("graph-emulator: {}\n", error.detail).c_str(), stderr);
-    return 1;
-}
 
 /// One line for each entry, below the name of its kind.
 std::string lines_of(const object& json) {

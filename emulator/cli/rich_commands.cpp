@@ -1,5 +1,6 @@
 #include "emulator/cli/rich_commands.hpp"
 
+#include "emulator/cli/print.hpp"
 #include "emulator/rich/forgery.hpp"
 
 #include <boost/json/array.hpp>
@@ -9,25 +10,14 @@
 #include <cstdio>
 
 namespace graphhook::emulator::cli {
-namespace {
-
 using boost::json::object;
-
-void say(const std::string& line) {
-    std::fputs((line + "\n").c_str(), stdout);
-}
-
-}  // namespace
 
 int keys(const Target& target, const std::string& action, Output output) {
     Client client(target);
     const auto answer = action == "list"
                             ? client.send("GET", "/emulator/keys")
                             : client.send("POST", "/emulator/keys", {{"action", action}});
-    if (!answer) {
-        std::fputs(fmt::format("graph-emulator: {}\n", answer.error().detail).c_str(), stderr);
-        return 1;
-    }
+    if (!answer) return trouble(answer.error());
     if (output == Output::Json) {
         say(boost::json::serialize(*answer));
         return 0;
@@ -46,10 +36,7 @@ int keys(const Target& target, const std::string& action, Output output) {
 int token_clock(const Target& target, std::int64_t offset, Output output) {
     const auto answer =
         Client(target).send("POST", "/emulator/token-clock", {{"offsetSeconds", offset}});
-    if (!answer) {
-        std::fputs(fmt::format("graph-emulator: {}\n", answer.error().detail).c_str(), stderr);
-        return 1;
-    }
+    if (!answer) return trouble(answer.error());
     say(output == Output::Json ? boost::json::serialize(*answer)
                                : fmt::format("validation tokens are made {} s off", offset));
     return 0;

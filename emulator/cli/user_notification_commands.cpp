@@ -1,5 +1,7 @@
 #include "emulator/cli/user_notification_commands.hpp"
 
+#include "emulator/cli/print.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -14,22 +16,6 @@ using boost::json::array;
 using boost::json::object;
 
 constexpr std::string_view kRoot = "/emulator/user-notifications/";
-
-void say(const std::string& line) {
-    std::fputs((line + "\n").c_str(), stdout);
-}
-
-int trouble(const Error& error) {
-    std::fputs(fmt::format("graph-emulator: {}\n", error.detail).c_str(), stderr);
-    return 1;
-}
-
-/// A member as it stands in a table.
-std::string cell(const object& json, std::string_view name) {
-    const auto* found = json.if_contains(name);
-    if (found == nullptr || found->is_null()) return "-";
-    return found->is_string() ? std::string(found->as_string()) : boost::json::serialize(*found);
-}
 
 std::string path_of(std::string_view endpoint, std::string_view rest = {}) {
     return fmt::format("{}endpoints/{}{}", kRoot, endpoint, rest);

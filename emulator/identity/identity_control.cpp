@@ -1,6 +1,7 @@
 #include "emulator/identity/identity_control.hpp"
 
 #include "core/log.hpp"
+#include "emulator/control_reply.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -15,25 +16,6 @@ namespace graphhook::emulator {
 namespace {
 
 using boost::json::object;
-
-Response refuse(const Error& error) {
-    const object json{
-        {"error",
-         {{"code", error.code == Errc::NotFound   ? "notFound"
-                   : error.code == Errc::Conflict ? "conflict"
-                   : error.code == Errc::Full     ? "full"
-                                                  : "badInput"},
-          {"message", error.detail}}}
-    };
-    const int status = error.code == Errc::NotFound                               ? 404
-                       : error.code == Errc::Conflict || error.code == Errc::Full ? 409
-                                                                                  : 400;
-    return json_response(status, boost::json::serialize(json));
-}
-
-Response ok(const object& json) {
-    return json_response(200, boost::json::serialize(json));
-}
 
 std::string text(const object& json, std::string_view name) {
     const auto* value = json.if_contains(name);

@@ -1,6 +1,7 @@
 #include "emulator/user_notifications/endpoint_api.hpp"
 
 #include "core/log.hpp"
+#include "emulator/control_reply.hpp"
 #include "emulator/identity/scopes.hpp"
 #include "emulator/url.hpp"
 
@@ -37,29 +38,6 @@ constexpr std::uint64_t kMostInPage = 10'000;
 /// A receiver of UNSIDs takes an expiry up to a year ahead.
 constexpr std::int64_t kLongestLifeSeconds = 366LL * 86'400;
 constexpr std::size_t kLongestText = 256;
-
-Response ok(const object& json, int status = 200) {
-    return json_response(status, boost::json::serialize(json));
-}
-
-Response refuse(int status, std::string_view code, std::string_view message) {
-    return ok({{"error", {{"code", code}, {"message", message}}}}, status);
-}
-
-Response refuse(const Error& error) {
-    switch (error.code) {
-        case Errc::NotFound:
-            return refuse(404, "notFound", error.detail);
-        case Errc::Conflict:
-            return refuse(409, "conflict", error.detail);
-        case Errc::Full:
-            return refuse(409, "full", error.detail);
-        case Errc::Refused:
-            return refuse(410, "expired", error.detail);
-        default:
-            return refuse(400, "badInput", error.detail);
-    }
-}
 
 Response no_such_control() {
     return refuse(404, "notFound", "there is no such control");

@@ -67,8 +67,7 @@ HttpRequest request_of(
 
 Outcome post_notification(
     const UserNotification& notification, std::string_view unsid, NotificationAccess& access,
-    const PostOptions& options, NotificationWorld& world, SystemTime now,
-    const std::stop_token& stop
+    const PostOptions& options, const NewGuid& new_guid, SystemTime now, const std::stop_token& stop
 ) {
     if (const auto problems = check(notification, now, options.most_content_bytes);
         !problems.empty()) {
@@ -90,7 +89,7 @@ Outcome post_notification(
         if (again && token->equals(first.reveal())) return refused;
         auto request = prepared;
         request.bearer = *token;
-        auto guid = world.new_guid();
+        auto guid = new_guid();
         request.headers.emplace_back("client-request-id", guid);
         auto response = access.http().send(request, stop);
         if (response.has_error())
@@ -124,14 +123,8 @@ std::optional<std::string> user_of_resource(std::string_view resource) {
         if (!rest.starts_with("')")) return std::nullopt;
         rest.remove_prefix(2);
     }
-    if (id.size() != kGuidSize || !(rest.empty() || rest.front() == '/' || rest.front() == '?'))
+    if (!is_guid(id) || !(rest.empty() || rest.front() == '/' || rest.front() == '?'))
         return std::nullopt;
-    for (std::size_t i = 0; i < id.size(); ++i) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        const char c = lower(id[i]);
-        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (dash ? c != '-' : !hex) return std::nullopt;
-    }
     return lowered(id);
 }
 

@@ -6,6 +6,7 @@
 #include "handlers/user_notification/notification.hpp"
 #include "handlers/user_notification/service.hpp"
 
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -20,13 +21,15 @@ struct PostOptions {
     std::size_t most_content_bytes = kMostContentBytes;
 };
 
+/// Fresh ones, for client-request-id.
+using NewGuid = std::function<std::string()>;
+
 /// Posts one user notification, once (twice where the first token was refused), and says what is to
 /// come of it. Checks it first: what would be refused is never sent, and Outcome::Dead names the
 /// field. `unsid`: empty for a delegated tenant. Blocks; threads: any.
 [[nodiscard]] Outcome post_notification(
     const UserNotification& notification, std::string_view unsid, NotificationAccess& access,
-    const PostOptions& options, NotificationWorld& world, SystemTime now,
-    const std::stop_token& stop
+    const PostOptions& options, const NewGuid& new_guid, SystemTime now, const std::stop_token& stop
 );
 
 /// The user whose resource it is: the GUID of "Users/{guid}/…", "users('{guid}')/…", lower case;

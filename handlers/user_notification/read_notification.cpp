@@ -1,7 +1,7 @@
 #include "core/log.hpp"
+#include "core/strict_json.hpp"
 #include "core/time_text.hpp"
 #include "handlers/user_notification/notification.hpp"
-#include "handlers/user_notification/strict_json.hpp"
 #include "handlers/user_notification/wording.hpp"
 
 #include <boost/json/parse.hpp>
@@ -21,6 +21,13 @@ namespace json = boost::json;
 
 /// Far above what any sensible limit of content allows.
 constexpr std::size_t kMostBytes = 4u << 20;
+
+/// "payload.visualContent.title"
+std::string dotted(const MemberTwice& twice) {
+    auto path = twice.object.empty() ? twice.name : twice.object.substr(1) + '/' + twice.name;
+    std::replace(path.begin(), path.end(), '/', '.');
+    return path;
+}
 
 class Reader {
   public:
@@ -195,7 +202,8 @@ std::variant<UserNotification, std::vector<FieldProblem>> read_notification(std:
     if (bad) return Problems{{"notification", "is not JSON"}};
     if (document.is_array())
         return Problems{{"notification", "is an array; one request takes one notification"}};
-    if (auto twice = member_twice(text)) return Problems{{for_log(*twice), "is there twice"}};
+    if (const auto twice = members_twice(text); twice && !twice->empty())
+        return Problems{{for_log(dotted(twice->front())), "is there twice"}};
 
     Reader reader;
     UserNotification read;

@@ -186,7 +186,10 @@ Outcome UserNotificationHandler::handle_one(const Delivery& delivery, const std:
     post.wrapped = options_.wrapped;
     post.most_content_bytes = options_.most_content_bytes;
     TimedAccess timed(access, options_.timeout);
-    return post_notification(notification_for(delivery), unsid, timed, post, world_, now, stop);
+    return post_notification(
+        notification_for(delivery), unsid, timed, post, [this] { return world_.new_guid(); }, now,
+        stop
+    );
 }
 
 }  // namespace graphhook::handlers

@@ -2,6 +2,7 @@
 
 #include "app/notify_user.hpp"
 
+#include "app/config_checks.hpp"
 #include "core/time_text.hpp"
 
 #include <gmock/gmock.h>

@@ -1,7 +1,6 @@
 #include "authenticity/key_set.hpp"
 
 #include "authenticity/issuers.hpp"
-#include "authenticity/strict.hpp"
 #include "core/base64.hpp"
 #include "tests/authenticity/token_fixture.hpp"
 
@@ -221,17 +220,6 @@ TEST(IssuersTest, KeysAreFetchedFromTheSameOriginOrBetweenMicrosoftsLoginHosts) 
     EXPECT_TRUE(may_fetch_keys("https://127.0.0.1:4433", "https://127.0.0.1:4433/keys"));
     EXPECT_FALSE(may_fetch_keys("https://127.0.0.1:4433", "https://127.0.0.1:4434/keys"));
     EXPECT_FALSE(may_fetch_keys("https://127.0.0.1:4433", kLogin + "/common/discovery/keys"));
-}
-
-TEST(StrictTest, MembersTwiceAreFoundWhereverTheyAre) {
-    using Paths = std::vector<std::string>;
-    EXPECT_EQ(members_twice(R"({"a":1,"b":{"a":2},"c":[{"a":1},{"a":2}]})"), Paths{});
-    EXPECT_EQ(members_twice(R"({"a":1,"a":2})"), Paths{""});
-    EXPECT_EQ(members_twice(R"({"k":[{},{"a":1,"\u0061":2}]})"), Paths{"/k/1"});
-    EXPECT_EQ(members_twice(R"({"k":[1,[2],{"x":{"a":1,"a":2}}]})"), Paths{"/k/2/x"});
-    EXPECT_EQ(members_twice(R"({"":1,"":2})"), Paths{""});
-    EXPECT_FALSE(members_twice("{"));
-    EXPECT_FALSE(members_twice("{} x"));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // A key set, as an authority sends it and as we keep it. What holds for every input: what is read
 // has usable keys, and comes back from its text as it was.
 #include "authenticity/key_set.hpp"
-#include "authenticity/strict.hpp"
+#include "core/strict_json.hpp"
 
 #include <cstdint>
 #include <cstdlib>

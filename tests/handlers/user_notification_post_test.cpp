@@ -65,13 +65,14 @@ class UserNotificationPostTest : public ::testing::Test {
     Outcome post_again(const PostOptions& options = {}) {
         if (set_up) set_up(*access_);
         return post_notification(
-            notification_, unsid_, *access_, options, world_, kNow, stop_.get_token()
+            notification_, unsid_, *access_, options, new_guid_, kNow, stop_.get_token()
         );
     }
 
     UserNotification notification_;
     std::string unsid_ = kUnsid;
     FakeNotificationWorld world_;
+    const NewGuid new_guid_ = [this] { return world_.new_guid(); };
     std::unique_ptr<FakeNotificationAccess> access_;
     std::function<void(FakeNotificationAccess&)> set_up;
     std::stop_source stop_;
@@ -325,7 +326,7 @@ TEST_F(UserNotificationPostTest, SilentServiceIsGivenUpAfterTheTimeOfAStep) {
         return Answer{201, {}, false, "{}"};
     });
     TimedAccess timed(std::make_shared<FakeNotificationAccess>(base_of(silent)), milliseconds(50));
-    const auto outcome = post_notification(notification_, kUnsid, timed, {}, world_, kNow, {});
+    const auto outcome = post_notification(notification_, kUnsid, timed, {}, new_guid_, kNow, {});
     EXPECT_EQ(outcome.blame, Outcome::Blame::Target);
     EXPECT_EQ(outcome.reason, "unreachable: no answer within 50ms");
     test_over.set_value();
