@@ -2,7 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/time_text.hpp"
-#include "emulator/control_reply.hpp"
+#include "emulator/control_call.hpp"
 #include "emulator/data/populate.hpp"
 #include "emulator/identity/identity_control.hpp"
 #include "emulator/rich/forgery.hpp"
@@ -20,20 +20,6 @@ namespace graphhook::emulator {
 namespace {
 
 constexpr std::uint64_t kMostInPage = 10'000;
-
-std::uint64_t query_number(
-    const Request& request, std::string_view wanted, std::uint64_t otherwise
-) {
-    const auto query = parse_form(request.query());
-    if (!query) return otherwise;
-    for (const auto& [name, value] : *query) {
-        std::uint64_t number = 0;
-        if (name != wanted) continue;
-        if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc{})
-            return number;
-    }
-    return otherwise;
-}
 
 bool flag(const boost::json::object& json, std::string_view name) {
     const auto* value = json.if_contains(name);

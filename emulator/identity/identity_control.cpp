@@ -1,7 +1,7 @@
 #include "emulator/identity/identity_control.hpp"
 
 #include "core/log.hpp"
-#include "emulator/control_reply.hpp"
+#include "emulator/control_call.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>

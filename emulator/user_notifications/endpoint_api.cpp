@@ -1,7 +1,7 @@
 #include "emulator/user_notifications/endpoint_api.hpp"
 
 #include "core/log.hpp"
-#include "emulator/control_reply.hpp"
+#include "emulator/control_call.hpp"
 #include "emulator/identity/scopes.hpp"
 #include "emulator/url.hpp"
 
@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 
 namespace graphhook::emulator {
@@ -48,20 +47,6 @@ std::string next_segment(std::string_view& path) {
     std::string segment(path.substr(0, slash));
     path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
     return segment;
-}
-
-std::uint64_t query_number(
-    const Request& request, std::string_view wanted, std::uint64_t otherwise
-) {
-    const auto query = parse_form(request.query());
-    if (!query) return otherwise;
-    for (const auto& [name, value] : *query) {
-        std::uint64_t number = 0;
-        if (name != wanted) continue;
-        if (std::from_chars(value.data(), value.data() + value.size(), number).ec == std::errc{})
-            return number;
-    }
-    return otherwise;
 }
 
 /// A text of the body; empty if it is absent.

@@ -153,6 +153,12 @@ ApiResult<UserNotifications::Feed*> UserNotifications::recipient(
 Response UserNotifications::post(
     const Request& request, const Caller& caller, const RequestIds& ids
 ) {
+    return take(request, caller, ids, 201);
+}
+
+Response UserNotifications::take(
+    const Request& request, const Caller& caller, const RequestIds& ids, int status
+) {
     const auto now = clock_.system_now();
     const auto refused = [&](const ApiError& error) {
         auto response = refuse(error, ids);
@@ -179,7 +185,9 @@ Response UserNotifications::post(
         "user notification {} id={} endpoints={}", stored.replaced ? "replaced" : "stored",
         stored.id, stored.endpoints
     );
-    Response response(201, std::string(kType), reply_body(request.base, feed.owner, *said, stored));
+    Response response(
+        status, std::string(kType), reply_body(request.base, feed.owner, *said, stored)
+    );
     response.headers.emplace_back("Cache-Control", "private");
     response.headers.emplace_back(
         "Location", fmt::format("{}/beta/me/activities/{}", request.base, stored.id)
@@ -193,9 +201,7 @@ Response UserNotifications::faulty_post(
     const Request& request, const Caller& caller, const RequestIds& ids, const Fault& fault
 ) {
     if (fault.status == 200) {
-        auto response = post(request, caller, ids);
-        if (response.status == 201) response.status = 200;
-        return response;
+        return take(request, caller, ids, 200);
     }
     auto error = error_of(fault.status);
     if (!fault.code.empty()) error.code = fault.code;

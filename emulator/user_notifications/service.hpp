@@ -106,6 +106,10 @@ class UserNotifications {
     [[nodiscard]] static std::string limit_key(std::string_view tenant, std::string_view user);
 
   private:
+    /// `status`: of a success.
+    [[nodiscard]] Response take(
+        const Request& request, const Caller& caller, const RequestIds& ids, int status
+    );
     struct Feed {
         FeedOwner owner;
         std::string unsid;
