@@ -204,7 +204,9 @@ class Checks : ProblemList {
                 config_.subscriptions.wanted.begin(), config_.subscriptions.wanted.end(),
                 [&](const auto& wanted) { return wanted.tenant == name; }
             );
-            if (!used) warn(path, "no subscription is of tenant '{}'", name);
+            // Where UNSIDs are handed in, a tenant may be there for its users alone.
+            if (!used && !config_.unsids.enabled)
+                warn(path, "no subscription is of tenant '{}'", name);
         }
     }
 

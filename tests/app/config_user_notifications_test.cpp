@@ -344,6 +344,15 @@ TEST_F(ConfigUserNotificationsTest, WithoutATenantNobodyCanHandInAnything) {
     );
 }
 
+TEST_F(ConfigUserNotificationsTest, ATenantMayBeThereForUnsidsAlone) {
+    const auto tenant = fmt::format(
+        "tenants: {{t: {{tenant_id: {0}, client_id: {0}, credential: {{client_secret: x}}}}}}\n",
+        kUuid
+    );
+    EXPECT_THAT(problems(with(tenant)), ElementsAre(HasSubstr("no subscription is of tenant 't'")));
+    EXPECT_THAT(problems(with(tenant + "unsids: {enabled: true}\n")), IsEmpty());
+}
+
 TEST_F(ConfigUserNotificationsTest, AScopeIsOnePermissionAsTokensHaveIt) {
     for (const auto* wrong : {"'api://x/Unsids.Register'", "'A B'"}) {
         EXPECT_THAT(

@@ -187,6 +187,10 @@ class Tests(DoorTest):
         done = self.service.cli("check", check=False)
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         self.assertIn("'unsids.enabled' needs a tenant", done.stdout + done.stderr)
+        self.begin("sound", unsids={"enabled": True})  # nothing is subscribed; its users may come
+        done = self.service.cli("check", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("tenant 'contoso'", done.stdout + done.stderr)
         self.begin("check", unsids={"enabled": True, "scope": f"{API}/Unsids.Register"})
         done = self.service.cli("check", check=False)
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
