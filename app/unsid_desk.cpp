@@ -139,7 +139,7 @@ void StoreUnsidDesk::withdraw(
     parts_.store.drop_unsids(
         std::move(selection),
         {done.home,
-         [call = std::move(done.call)](Result<std::uint64_t> dropped) mutable {
+         [call = std::move(done.call)](const Result<std::uint64_t>& dropped) mutable {
              if (!dropped) return call(dropped.error());
              call(std::monostate{});
          }}
