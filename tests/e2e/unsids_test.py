@@ -163,7 +163,7 @@ class Tests(DoorTest):
     def test_an_expired_one_is_used_no_more_and_goes_away(self):
         token, user = self.somebody()
         self.assert_answer(self.door.put(token, form("stays", "android")), 201)
-        self.assert_answer(self.door.put(token, form("goes", "webpush", seconds=2.5)), 201)
+        self.assert_answer(self.door.put(token, form("goes", "webpush", seconds=4)), 201)
         gauge = lambda: self.metric("graphhook_unsids", platform="webpush")
         before = gauge()
         stack.wait_until(lambda: self.of(user) == {("stays", "android")}, 30, "it is listed no more")
