@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace graphhook::app {
 
@@ -36,6 +37,9 @@ json::value time_or_null(SystemTime time) {
 }
 
 json::object to_json(const store::DeliveryRow& row) {
+    // Of what is done nobody keeps how often it was tried.
+    json::value attempts;
+    if (row.state != store::DeliveryState::Done) attempts = row.attempts;
     return {
         {"id", std::to_string(row.id.value)},
         {"handler", row.handler},
@@ -47,7 +51,7 @@ json::object to_json(const store::DeliveryRow& row) {
         {"lifecycle", row.stream.lane == store::Lane::Lifecycle},
         {"resource", row.resource},
         {"received_at", to_text(row.received_at)},
-        {"attempts", row.attempts},
+        {"attempts", std::move(attempts)},
         {"next_at", time_or_null(row.next_at)},
         {"reason", row.reason},
         {"replayed", row.replayed},

@@ -212,6 +212,7 @@ std::string reason(
         text += for_log(message, kMostMessage);
     }
     if (!meaning.empty()) {
+        if (text.ends_with('.')) text.pop_back();
         text += "; ";
         text += meaning;
     }

@@ -40,7 +40,7 @@ class Bursts(StackTest):
         self.assertEqual(len(done) + len(throttled), 180)
         self.assertTrue(90 <= len(done) <= 100, len(done))
         for row in throttled:
-            self.assertIn("HTTP 406 NotAcceptable: There were too many requests about this user.", row["reason"])
+            self.assertIn("HTTP 406 NotAcceptable: There were too many requests about this user;", row["reason"])
             self.assertTrue(row["next_at"])
         self.assertEqual(self.service.cli_json("dead-letters", "list"), [])
         self.assertEqual(self.metric("graphhook_handler_circuit_open", handler="push"), 0)

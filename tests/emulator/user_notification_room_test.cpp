@@ -336,6 +336,7 @@ TEST_F(UserNotificationRoomTest, EveryRowOfTheTableOfRepliesIsThereOnDemand) {
     const auto listed =
         control("GET", "user-notifications/received").json.at("received").as_array();
     EXPECT_EQ(listed.size(), 11U);
+    EXPECT_EQ(listed.back().at("status"), 200) << "as it was answered";
     for (const auto& one : listed)
         EXPECT_EQ(text(one.as_object(), "appNotificationId"), "order-4711");
 }

@@ -97,7 +97,7 @@ TEST(UserNotificationReplyTest, UnauthorizedThatIsNotAboutTheTokenIsInvalidDataT
     expect_dead(step(401, "<html>"), "HTTP 401" + meaning);
     expect_dead(
         step(401, graph_error("InvalidRequest"), {{"www-authenticate", "Basic realm=\"x\""}}),
-        "HTTP 401 InvalidRequest: Human text." + meaning
+        "HTTP 401 InvalidRequest: Human text" + meaning
     );
 }
 
@@ -119,8 +119,7 @@ TEST(UserNotificationReplyTest, UnauthorizedWithAnAuthenticationCodeWantsANewTok
          {"InvalidAuthenticationToken", "invalidauthenticationtoken", "unauthenticated",
           "AADSTS70043"}) {
         expect_new_token(
-            step(401, graph_error(code)),
-            "HTTP 401 " + code + ": Human text.; the token was refused"
+            step(401, graph_error(code)), "HTTP 401 " + code + ": Human text; the token was refused"
         );
     }
     expect_new_token(
@@ -165,8 +164,7 @@ TEST(UserNotificationReplyTest, NotAcceptableIsThrottlingAndRetried) {
     EXPECT_EQ(next.outcome.kind, Kind::RetryAfter);
     EXPECT_EQ(next.outcome.blame, Outcome::Blame::Recipient) << "others go on";
     EXPECT_EQ(
-        next.outcome.reason,
-        "HTTP 406 NotAcceptable: Human text.; throttled, or the service is busy"
+        next.outcome.reason, "HTTP 406 NotAcceptable: Human text; throttled, or the service is busy"
     );
     EXPECT_EQ(next.outcome.delay, seconds(90));
     EXPECT_FALSE(step(406).outcome.delay.has_value());
