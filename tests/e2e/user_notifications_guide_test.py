@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""docs/user-notifications.md, "Trying it out": its commands, as printed, in an empty folder; only the ports are other ones."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+from harness import BIN, BUILD, ROOT, stack
+
+PORTS = ("8443", "9443", "9464")
+ANN = "0f0d2c9a-1111-4222-8333-444455556666"
+
+
+def blocks():
+    with open(os.path.join(ROOT, "docs", "user-notifications.md"), encoding="utf-8") as file:
+        section = file.read().partition("\n## Trying it out\n")[2]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+class Tests(unittest.TestCase):
+    def setUp(self):
+        self.folder = os.path.join(BUILD, "e2e", f"guide-{os.getpid()}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+
+    def walk_through(self):
+        """What each block prints."""
+        text = "".join(f"echo '=== {number}'\n{block}" for number, block in enumerate(blocks()))
+        for port in PORTS:
+            text = text.replace(port, str(stack.free_port()))
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("GRAPHHOOK_", "GRAPH_EMULATOR_"))}
+        shell = subprocess.Popen(["bash", "-eu"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 text=True, cwd=self.folder, start_new_session=True,
+                                 env={**environment, "PATH": f"{BIN}:{os.environ['PATH']}"})
+        try:
+            printed = shell.communicate(text, timeout=120)[0]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)  # and whatever it started
+            shell.wait(10)
+        self.assertEqual(shell.returncode, 0, f"{printed}\nits files are in {self.folder}")
+        return [part.partition("\n")[2] for part in printed.split("=== ")[1:]]
+
+    def test_the_walk_through_works_as_printed(self):
+        start, serve, devices, handed_in, mail, dismissed, by_hand, signed_out, end = self.walk_through()
+        self.assertEqual((start, end), ("", ""))
+        self.assertRegex(serve, r"inbox +- +active")
+        unsid = re.search(r"^UNSID +(\S+)$", devices, re.MULTILINE).group(1)
+        self.assertEqual(handed_in.split("\n")[:3], ["201"] * 3)
+        for platform in ("windows", "ios", "android"):
+            self.assertRegex(handed_in, rf"contoso +{ANN} +{platform} +{unsid} ")
+        # All three have it, with the title of the decrypted mail; and it is done here.
+        self.assertEqual(len(re.findall(r"Active +Unread +NoInteraction +\S+@\S+ wrote", mail)), 3, mail)
+        self.assertRegex(mail, r"phones +done +message +created")
+        self.assertEqual(len(re.findall(r"Active +\w+ +Dismissed +\S+@\S+ wrote", dismissed)), 3, dismissed)
+        self.assertNotIn("NoInteraction", dismissed)
+        self.assertRegex(by_hand, r"outcome +done")
+        self.assertEqual(len(re.findall(rf"201 +- +3 +{unsid}", by_hand)), 2, by_hand)
+        self.assertTrue(signed_out.startswith("204\n"), signed_out)
+        self.assertNotIn(unsid, signed_out)
+        shutil.rmtree(self.folder)
+
+
+if __name__ == "__main__":
+    unittest.main()
