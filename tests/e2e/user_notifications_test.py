@@ -204,6 +204,20 @@ class Tests(StackTest):
         self.assertEqual([post["status"] for post in self.it.posts()[before:]], [401, 201])
         self.assertEqual(len(self.told(self.ios, delivery)), 1)
 
+    def test_401_about_the_new_token_too_is_tried_again_later(self):
+        before = self.retries("push")
+        self.retried([401, 401, 201], **self.fault_of(401, 2, code="InvalidAuthenticationToken"))
+        self.assertEqual(self.retries("push"), before + 1)
+
+    def test_a_token_that_is_not_to_be_had_is_asked_for_again(self):
+        before = self.retries("push")
+        self.emulator.fault("token-error", count=1)
+        self.it.emulator_cli("revoke", "--tokens", "access", "--client-id", APP)
+        delivery = self.tell(self.ann, "push")
+        self.assertGreater(self.retries("push"), before)
+        self.assertEqual([post["status"] for post in self.posts_of(delivery)][-1], 201)
+        self.assertEqual(len(self.told(self.ios, delivery)), 1)
+
     def dead(self, person, handler, *words):
         delivery = self.tell(person, handler, "dead")
         for word in words:
