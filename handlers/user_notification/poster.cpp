@@ -63,6 +63,12 @@ HttpRequest request_of(
     return request;
 }
 
+std::string no_token(const Error& error) {
+    // Most token sources say so themselves.
+    const bool said = error.detail.find("no token") != std::string::npos;
+    return (said ? "" : "no token: ") + for_log(to_string(error), 500);
+}
+
 }  // namespace
 
 Outcome post_notification(
@@ -83,8 +89,7 @@ Outcome post_notification(
     for (const bool again : {false, true}) {
         if (stop.stop_requested()) return Outcome::retry_target("stopped before it was posted");
         auto token = access.token(stop);
-        if (token.has_error())
-            return Outcome::retry_target("no token: " + for_log(to_string(token.error()), 500));
+        if (token.has_error()) return Outcome::retry_target(no_token(token.error()));
         // The same one would be refused again.
         if (again && token->equals(first.reveal())) return refused;
         auto request = prepared;

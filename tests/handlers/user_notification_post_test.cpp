@@ -264,6 +264,14 @@ TEST_F(UserNotificationPostTest, NoTokenIsARetryThatSaysWhy) {
     EXPECT_TRUE(server.requests().empty());
 }
 
+TEST_F(UserNotificationPostTest, NoTokenIsSaidOnce) {
+    SmallServer server([](const auto&) { return Answer{201, {}, false, "{}"}; });
+    set_up = [](auto& access) {
+        access.no_token = Error{Errc::Unreachable, "no token for tenant contoso: AADSTS90033"};
+    };
+    EXPECT_EQ(post(server).reason, "unreachable: no token for tenant contoso: AADSTS90033");
+}
+
 TEST_F(UserNotificationPostTest, RetryCarriesTheSameNotificationWithAFreshRequestId) {
     int count = 0;
     SmallServer server([&count](const auto&) {
