@@ -48,6 +48,11 @@ void FetchSchedule::succeeded(SystemTime now, bool clock_doubtful) {
     set(now, wait - spread(wait, 12, now));
 }
 
+void FetchSchedule::first_came() {
+    wanted_ = false;
+    fetched_for_key_.reset();
+}
+
 void FetchSchedule::failed(SystemTime now) {
     failures_ = std::min<std::uint32_t>(failures_ + 1, 10);
     const auto doubled = microseconds(kFirstPatience) * (std::int64_t{1} << (failures_ - 1));

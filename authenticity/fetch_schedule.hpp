@@ -25,6 +25,9 @@ class FetchSchedule {
     /// A fetch is about to be made: whatever was wanted before, it may bring.
     void began(SystemTime now);
     void succeeded(SystemTime now, bool clock_doubtful);
+    /// What came are the first keys of all: who wanted some before wanted these, and the next key
+    /// that is wanted is fetched at once.
+    void first_came();
     void failed(SystemTime now);
 
   private:

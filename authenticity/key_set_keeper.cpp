@@ -226,6 +226,7 @@ void KeySetKeeper::Impl::fetch(const std::shared_ptr<Entry>& entry, const FetchO
         if (good) {
             entry->order.issuer = fetched.set.issuer;
             entry->order.jwks_uri = fetched.jwks_uri;
+            if (!entry->set) entry->schedule.first_came();
             entry->set =
                 entry->set ? merged(std::move(fetched.set), *entry->set) : std::move(fetched.set);
             entry->schedule.succeeded(now, doubtful(clock_ahead));

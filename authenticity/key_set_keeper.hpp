@@ -38,9 +38,9 @@ class KeySetShelf {
 
 /// Keeps the key sets (v1 and v2) of all authorities: from the shelf at the start, then fetched at
 /// once, daily, and when an unknown `kid` was seen (at most once in five minutes for an authority,
-/// however many). What a fetch fails to bring is kept, and asked for again after 30 s, doubling to
-/// 15 minutes; what it cannot parse counts as failed. While our clock is in doubt it looks every 15
-/// minutes whether it still is.
+/// however many; what was asked for before its first keys came does not count). What a fetch fails
+/// to bring is kept, and asked for again after 30 s, doubling to 15 minutes; what it cannot parse
+/// counts as failed. While our clock is in doubt it looks every 15 minutes whether it still is.
 ///
 /// Threads: all functions from any; one thread of its own, which alone talks to the network and the
 /// shelf. `sets()` never waits. Clock and shelf must outlive it.

@@ -53,6 +53,22 @@ TEST(FetchScheduleTest, AWantedKeyGoesBeforePatienceButNotTwiceInFiveMinutes) {
     EXPECT_EQ(schedule.due(kNow), kNow + minutes(5));
 }
 
+TEST(FetchScheduleTest, WhoeverWantedKeysBeforeThereWereAnyDelaysNoLaterKey) {
+    FetchSchedule schedule(kLogin, Version::V1);
+    schedule.key_wanted();
+    schedule.began(kNow);
+    schedule.key_wanted();  // meanwhile
+    schedule.first_came();
+    schedule.succeeded(kNow, false);
+    EXPECT_GT(schedule.due(kNow), kNow + hours(1));
+    schedule.key_wanted();
+    EXPECT_EQ(schedule.due(kNow + seconds(1)), kNow + seconds(1));
+    schedule.began(kNow + seconds(1));
+    schedule.succeeded(kNow + seconds(1), false);
+    schedule.key_wanted();
+    EXPECT_EQ(schedule.due(kNow + seconds(2)), kNow + seconds(1) + minutes(5));
+}
+
 TEST(FetchScheduleTest, SuccessEndsTheGrowthOfPatience) {
     FetchSchedule schedule(kLogin, Version::V1);
     for (int i = 0; i < 5; ++i) schedule.failed(kNow);

@@ -262,6 +262,25 @@ TEST_F(KeySetKeeperTest, AnUnknownKidFetchesAtOnceButNotTwiceInFiveMinutes) {
     EXPECT_EQ(web.asked(v2_keys), 3u);
 }
 
+TEST_F(KeySetKeeperTest, AKeyThatBeginsToSignIsFetchedAtOnceThoughTheFirstWereWaitedFor) {
+    const auto keeper = this->keeper();
+    web.set_down(true);
+    for (int i = 0; i < 3; ++i) {
+        keeper->kid_unknown(kLogin);
+        keeper->step();
+    }
+    EXPECT_EQ(web.asked(FakeWeb::metadata_url(kLogin, Version::V2)), 1u) << "not once a client";
+    web.set_down(false);
+    clock.advance(minutes(5));
+    keeper->step();
+    ASSERT_EQ(keeper->sets()->sets.size(), 2u);
+    web.serve(v2_keys, jwks({graph_key().jwk(), other_key().jwk()}));
+    clock.advance(seconds(1));
+    keeper->kid_unknown(kLogin);
+    keeper->step();
+    EXPECT_EQ(keeper->sets()->sets[1].keys.size(), 2u);
+}
+
 TEST_F(KeySetKeeperTest, AnOutageKeepsWhatIsThereAndIsAskedAgainWithGrowingPatience) {
     const auto keeper = this->keeper();
     keeper->step();
