@@ -144,9 +144,15 @@ class Tests(DoorTest):
         self.assertEqual(self.listed("--unsid", "forged", "--all"), [])
 
     def test_a_key_that_begins_to_sign_costs_seconds(self):
+        # Who came before the first keys were there makes nobody wait later.
+        self.emulator.fault("keys", form="slow", delayMilliseconds=500, count=2)
         self.service.start()
-        old, user = self.somebody()
+        old, user = self.somebody(version=2)  # whose set is fetched last
+        self.assert_answer(self.door.put(old, form("old-key")), 503)
         self.put_until(201, old, form("old-key"))
+        fetched = lambda: self.metric("graphhook_key_set_fetches_total", outcome="ok")
+        stack.wait_until(lambda: fetched() >= 2, 30, "both sets", self.service.check_running)
+        self.put_until(200, old, form("old-key"))
         self.emulator.control("POST", "/keys", {"action": "rotate"})
         began = time.monotonic()
         for version in (1, 2):
