@@ -34,7 +34,7 @@ class Tests(StackTest):
             "zipped": {"content_coding": "gzip", "body": "long " * 100},
             "deflated": {"content_coding": "deflate", "body": "long " * 100, "wrapped": True},
             "hasty": {"timeout": "2s"},
-            "brief": {"expires_after": "1s"},
+            "brief": {"expires_after": "2s"},
             "skipping": {"without_unsid": "skip"},
             "large": {"raw": "x" * 5000, "most_content_bytes": "8KiB"},
             "too-large": {"raw": "{item}" * 10},
@@ -275,6 +275,7 @@ class Tests(StackTest):
 
     def test_a_lost_reply_shows_the_person_one_notification(self):
         self.service.cli("handlers", "pause", "brief")
+        self.addCleanup(self.service.cli, "handlers", "resume", "brief")
         self.emulator.fault("create-late", path=NOTIFICATIONS, delayMilliseconds=6000)
         delivery = self.tell(self.dora, "hasty")
         posts = self.posts_of(delivery)
@@ -289,13 +290,25 @@ class Tests(StackTest):
         known = set(self.it.numbers("brief"))
         self.it.change(self.dora.mailbox)
         number, = set(self.it.numbers("brief")) - known
-        over = time.time() + 1.1
-        stack.wait_until(lambda: time.time() > over, 30, "a second")
+        over = time.time() + 2.1
+        stack.wait_until(lambda: time.time() > over, 30, "two seconds")
         self.service.cli("handlers", "resume", "brief")
         dead = self.it.wait_state(number, "brief", "dead")
         self.assertIn("expirationDateTime", dead["reason"])
         self.assertEqual(self.posts_of(dead), [])
         self.assertIsNone(dead["receipt"])
+
+    def test_what_is_over_while_it_waits_for_another_try_is_dead(self):
+        # One for the other handler of the same mail.
+        self.emulator.fault(**self.fault_of(406, 2, retryAfterSeconds=3))
+        self.addCleanup(self.emulator.control, "DELETE", "/faults")
+        dead = self.tell(self.dora, "brief", "dead")
+        self.assertIn("expirationDateTime", dead["reason"])
+        self.assertEqual(dead["attempts"], 2)
+        self.assertEqual([post["status"] for post in self.posts_of(dead)], [406])
+        # What the service said when it was asked.
+        self.assertEqual(dead["receipt"]["status"], 406)
+        self.assertEqual(self.told(self.dora.devices["ios"], dead), [])
 
     def test_content_that_is_too_large_is_refused_here_or_there(self):
         delivery = self.dead(self.finn, "large", "HTTP 400 BadRequest: The payload is invalid", "payload.rawContent")
