@@ -53,6 +53,11 @@ Findings public_url(const Config& config, SystemTime now) {
         for (auto& one : judge_handshake(try_handshake(url, sample_token(), {}), now))
             found.push_back(std::move(one));
     }
+    if (config.unsids.enabled) {
+        const auto url = config.receiver.public_url + "/unsids";
+        for (auto& one : judge_unsid_door(try_handshake(url, sample_token(), {})))
+            found.push_back(std::move(one));
+    }
     return found;
 }
 

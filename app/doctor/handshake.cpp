@@ -163,6 +163,21 @@ Findings judge_reply(const Exchange& exchange) {
 
 }  // namespace
 
+Findings judge_unsid_door(const Exchange& exchange) {
+    const auto& url = exchange.url;
+    if (exchange.failed_at != Exchange::Stage::Done) return {not_reached(exchange)};
+    if (exchange.status == 401 && exchange.header("www-authenticate") == "Bearer")
+        return {ok(kCheck, url, "client apps reach it, and are asked for a token")};
+    return {fail(
+        kCheck, url,
+        fmt::format(
+            "it is answered with {} instead of 401{}", exchange.status, answered_by(exchange)
+        ),
+        "client apps hand in UNSIDs there: have the proxy pass POSTs to this path and DELETEs "
+        "below it on as they are, or restart 'serve' if it began before 'unsids.enabled' was set"
+    )};
+}
+
 Findings judge_handshake(const Exchange& exchange, SystemTime now) {
     if (exchange.failed_at != Exchange::Stage::Done) return {not_reached(exchange)};
     Findings found;

@@ -11,4 +11,8 @@ namespace graphhook::app::doctor {
 /// itself. Where somebody else answers it is said who. Pure.
 [[nodiscard]] Findings judge_handshake(const Exchange& exchange, SystemTime now);
 
+/// What the same request says at the place where client apps hand in UNSIDs: it has no bearer
+/// token, and so graphhook itself asks for one (401). Pure.
+[[nodiscard]] Findings judge_unsid_door(const Exchange& exchange);
+
 }  // namespace graphhook::app::doctor

@@ -55,6 +55,31 @@ TEST(DoctorHandshakeTest, TheOneOfAChainThatEndsFirstCounts) {
     EXPECT_THAT(found[0].what, HasSubstr("'CA' ends on 2026-11-24T12:00:00Z, in 3 days"));
 }
 
+TEST(DoctorHandshakeTest, WhereUnsidsAreHandedInGraphhookItselfHasToAnswer) {
+    auto exchange = right(40ms);
+    exchange.url = "https://h.example/graph/unsids";
+    exchange.status = 401;
+    exchange.headers = {{"www-authenticate", "Bearer"}};
+    exchange.body.clear();
+    auto found = judge_unsid_door(exchange);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].level, Level::Ok);
+    // A login page of somebody else's is none of ours.
+    exchange.headers = {{"www-authenticate", "Basic realm=x"}, {"server", "front/1"}};
+    found = judge_unsid_door(exchange);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].level, Level::Fail);
+    EXPECT_THAT(found[0].what, HasSubstr("front/1"));
+    exchange.status = 404;
+    exchange.headers.clear();
+    found = judge_unsid_door(exchange);
+    EXPECT_EQ(found.at(0).level, Level::Fail);
+    EXPECT_THAT(found.at(0).what, HasSubstr("404 instead of 401"));
+    EXPECT_THAT(found.at(0).remedy, HasSubstr("have the proxy pass"));
+    exchange.failed_at = Exchange::Stage::Connection;
+    EXPECT_EQ(judge_unsid_door(exchange).at(0).level, Level::Fail);
+}
+
 TEST(DoctorCertificateTest, ReadsWhatAFileHolds) {
     const auto text = test::make_certificate("h.example", 24h * 60).certificate;
     const auto chain = read_certificates(text + text);

@@ -224,5 +224,8 @@ class DoorTest(unittest.TestCase):
         return error[1]["message"]
 
     def doctor(self):
+        """It knocks once, without a token."""
+        with self.door.lock:
+            self.door.answered[401] += 1
         done = self.service.cli("doctor", "--output", "json", check=False)
         return json.loads(done.stdout)

@@ -63,6 +63,10 @@ class Tests(DoorTest):
         stack.wait_until(lambda: "unsids.enabled" in self.service.log_tail(), 30, "the reload is refused, and why",
                          self.service.check_running)
         nobody_there()
+        row, = [row for row in self.doctor() if row["subject"].endswith("/graph/unsids")]
+        self.assertEqual((row["check"], row["level"]), ("public-url", "fail"), row)
+        self.assertIn("404 instead of 401", row["what"])
+        self.assertIn("restart 'serve'", row["remedy"])
         self.assertEqual(self.service.stop(), 0)
         self.service.start()
         self.put_until(201, token, form("one"))

@@ -467,8 +467,11 @@ class Tests(DoorTest):
     # What an operator sees.
 
     def test_doctor_says_whether_tokens_can_be_proved(self):
-        row, = [row for row in self.doctor() if row["check"] == "key-sets"]
+        rows = self.doctor()
+        row, = [row for row in rows if row["check"] == "key-sets"]
         self.assertEqual((row["level"], row["subject"]), ("ok", self.emulator.url))
+        row, = [row for row in rows if row["subject"].endswith("/graph/unsids")]
+        self.assertEqual((row["check"], row["level"]), ("public-url", "ok"), row)
         self.emulator.fault("keys", form="error", count=0)
         try:
             row, = [row for row in self.doctor() if row["check"] == "key-sets"]
