@@ -57,7 +57,7 @@ class TenantWay final : public handlers::NotificationAccess {
         auto token = tokens_->get(std::move(stop));
         if (token) return *token;
         without_token = token.error();
-        return fail(Errc::Credentials, to_string(token.error()));
+        return fail(Errc::Credentials, token.error().message);
     }
     void refused(const Secret& token, std::string_view claims) override {
         tokens_->drop(token, claims);
@@ -253,6 +253,11 @@ std::string advice(const Outcome& outcome, const TenantWay& way, const std::stri
         attempt.operation = "read";
         attempt.delegated = way.delegated();
         const auto meaning = subscriptions::explain(*way.without_token, attempt);
+        if (way.without_token->next != subscriptions::Next::Credentials)
+            return fmt::format(
+                "retry: {}: run it again; if it lasts, check the way out of this network",
+                meaning.cause
+            );
         return fmt::format("retry: {}: {}", meaning.cause, meaning.remedy);
     }
     if (outcome.kind == Outcome::Kind::Dead)
@@ -280,9 +285,10 @@ ExitCode report(
     }
     print_object(context.output, view);
     if (posted.outcome.kind == Outcome::Kind::Done) return kDone;
-    std::cerr << fmt::format(
-        "graphhook: {}\ngraphhook: {}\n", posted.outcome.reason, advice(posted.outcome, way, id)
-    );
+    const auto where = hint(posted.outcome);
+    for (const auto& line : {posted.outcome.reason, advice(posted.outcome, way, id), where}) {
+        if (!line.empty()) std::cerr << "graphhook: " << line << '\n';
+    }
     return kFailed;
 }
 
@@ -330,8 +336,8 @@ ExitCode notify_user(const CommandContext& context, const NotifyArguments& argum
         if (!*found) {
             std::cerr << fmt::format(
                 "graphhook: user {} of tenant '{}' has no live UNSID: no client app has handed "
-                "one in, or it has expired. 'graphhook unsids list --all' shows which there are.\n",
-                lowered(arguments.user), tenant.name
+                "one in, or it has expired; 'graphhook unsids list --user {} --all' shows which\n",
+                lowered(arguments.user), tenant.name, lowered(arguments.user)
             );
             return kFailed;
         }

@@ -156,6 +156,13 @@ handlers::PostOptions post_options(
     return post;
 }
 
+json::object receipt_in(const handlers::Outcome& outcome) {
+    boost::system::error_code error;
+    auto value = json::parse(outcome.receipt, error);
+    if (error || !value.is_object()) return {};
+    return std::move(value.as_object());
+}
+
 }  // namespace
 
 NotifyPlan compose(const NotifyArguments& arguments, const NotifyInput& input, SystemTime now) {
@@ -218,10 +225,7 @@ json::object outcome_view(
     unsigned attempts
 ) {
     using Kind = handlers::Outcome::Kind;
-    json::object receipt;
-    boost::system::error_code error;
-    if (auto value = json::parse(outcome.receipt, error); !error && value.is_object())
-        receipt = std::move(value.as_object());
+    const auto receipt = receipt_in(outcome);
     const auto of_receipt = [&receipt](std::string_view name) -> json::value {
         const auto* value = receipt.if_contains(name);
         return value == nullptr ? json::value() : *value;
@@ -244,6 +248,47 @@ json::object outcome_view(
         {"reason", outcome.reason.empty() ? json::value() : json::value(outcome.reason)},
         {"retry_after_seconds", std::move(delay)},
     };
+}
+
+std::string hint(const handlers::Outcome& outcome) {
+    const auto receipt = receipt_in(outcome);
+    const auto* value = receipt.if_contains("status");
+    if (value == nullptr || !value->is_int64()) return {};
+    const auto status = value->get_int64();
+    if (outcome.kind == handlers::Outcome::Kind::Done) return {};
+    if (outcome.kind == handlers::Outcome::Kind::Dead) {
+        switch (status) {
+            case 400:
+            case 401:
+                return "--dry-run shows what is sent";
+            case 403:
+                return "'graphhook unsids list' shows which UNSIDs there are and whose; one that "
+                       "the service knows no more goes with 'graphhook unsids drop'. Whether the "
+                       "app is blocked can only say who runs the service. A signed-in user's "
+                       "token needs Notifications.ReadWrite.CreatedByApp";
+            case 405:
+                return "check the URL: --url, the handler's, or the tenant's cloud";
+            case 413:
+                return "make it shorter";
+            case 415:
+                return "--content-coding identity may be taken";
+            default:
+                return {};
+        }
+    }
+    switch (status) {
+        case 401:
+        case 403:
+            return "the service refuses the tenant's tokens: 'graphhook doctor' looks at the "
+                   "credential";
+        case 406:
+        case 408:
+        case 429:
+            return {};
+        default:
+            if (status >= 500) return {};
+            return "check the URL: --url, the handler's, or the tenant's cloud";
+    }
 }
 
 }  // namespace graphhook::app

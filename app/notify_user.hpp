@@ -57,4 +57,8 @@ struct NotifyInput {
     unsigned attempts
 );
 
+/// Where to look after what did not work, beyond what the reason says; empty: nowhere in
+/// particular. Pure.
+[[nodiscard]] std::string hint(const handlers::Outcome& outcome);
+
 }  // namespace graphhook::app

@@ -97,11 +97,12 @@ class Reader {
 
     void time(const json::object& from, std::optional<SystemTime>& into) {
         std::optional<std::string> written;
+        const auto before = problems.size();
         text(from, {}, "expirationDateTime", written);
         if (!written) return;
         if (const auto read = parse_time(*written); read.has_value()) {
             into = *read;
-        } else if (problems.empty() || problems.back().field != "expirationDateTime") {
+        } else if (problems.size() == before) {
             problem("expirationDateTime", "must be a time such as 2026-12-20T23:59:00Z");
         }
     }
@@ -202,10 +203,11 @@ std::variant<UserNotification, std::vector<FieldProblem>> read_notification(std:
     if (bad) return Problems{{"notification", "is not JSON"}};
     if (document.is_array())
         return Problems{{"notification", "is an array; one request takes one notification"}};
-    if (const auto twice = members_twice(text); twice && !twice->empty())
-        return Problems{{for_log(dotted(twice->front())), "is there twice"}};
 
     Reader reader;
+    if (const auto twice = members_twice(text)) {
+        for (const auto& member : *twice) reader.problem(for_log(dotted(member)), "is there twice");
+    }
     UserNotification read;
     const auto* members = reader.object(
         {}, document,

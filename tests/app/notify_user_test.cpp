@@ -5,6 +5,7 @@
 #include "app/config_checks.hpp"
 #include "core/time_text.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace graphhook::app {
@@ -199,6 +200,24 @@ TEST_F(NotifyUserTest, MicrosoftsOwnServiceIsRecognised) {
     handlers::PostOptions post;
     post.url = "https://notify.example.com/graph.microsoft.com/";
     EXPECT_FALSE(is_microsofts(service_url(post, cloud)));
+}
+
+TEST_F(NotifyUserTest, WhatWasRefusedComesWithAHintWhereToLook) {
+    const auto of = [](Outcome outcome, int status) {
+        outcome.receipt = fmt::format(R"({{"status":{}}})", status);
+        return hint(outcome);
+    };
+    EXPECT_THAT(of(Outcome::dead("no"), 400), HasSubstr("--dry-run"));
+    EXPECT_THAT(of(Outcome::dead("no"), 403), HasSubstr("unsids list"));
+    EXPECT_THAT(of(Outcome::dead("no"), 405), HasSubstr("URL"));
+    EXPECT_THAT(of(Outcome::dead("no"), 415), HasSubstr("--content-coding identity"));
+    for (const int status : {200, 302, 404})
+        EXPECT_THAT(of(Outcome::retry_target("no"), status), HasSubstr("URL")) << status;
+    EXPECT_THAT(of(Outcome::retry_target("no"), 401), HasSubstr("doctor"));
+    for (const int status : {406, 429, 503})
+        EXPECT_EQ(of(Outcome::retry_target("no"), status), "") << status;
+    EXPECT_EQ(of(Outcome::done(), 201), "");
+    EXPECT_EQ(hint(Outcome::retry_target("no connection")), "");
 }
 
 TEST_F(NotifyUserTest, TheOutcomeHasAllMembersAndNullWhereThereIsNothing) {

@@ -97,14 +97,14 @@ TEST_F(UnsidsCommandTest, WrongUsageIsRefusedByName) {
     const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
         {{"unsids"}, "subcommand"},
         {{"unsids", "list", "--tenant", "nobody"}, "no tenant 'nobody'"},
-        {{"unsids", "list", "--user", "someone"}, "'user_id' is not a GUID"},
-        {{"unsids", "list", "--unsid", "a b"}, "'unsid'"},
+        {{"unsids", "list", "--user", "someone"}, "--user is not an object id (GUID)"},
+        {{"unsids", "list", "--unsid", "a b"}, "--unsid is not 1 to 128"},
         {{"unsids", "list", "--limit", "0"}, "--limit"},
         {{"unsids", "drop"}, "say which"},
         {{"unsids", "drop", "--all"}, "say which"},
         {{"unsids", "drop", "--tenant", "contoso"}, "say which"},
         {{"unsids", "drop", "--user", kUserId, "--all"}, "say which"},
-        {{"unsids", "drop", "--user", "someone"}, "'user_id' is not a GUID"},
+        {{"unsids", "drop", "--user", "someone"}, "--user is not an object id (GUID)"},
     };
     for (const auto& [arguments, why] : wrong) {
         auto program = graphhook(arguments);

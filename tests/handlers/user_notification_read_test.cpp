@@ -131,8 +131,13 @@ TEST(UserNotificationReadTest, MembersThatAreThereTwiceAreNamed) {
         "payload.visualContent.title is there twice"
     );
     EXPECT_EQ(
-        problems(R"({"targetHostName":"a","targetHostN\u0061me":"a"})"),
+        problems(R"({"targetHostName":"a","targetHostN\u0061me":"a","payload":{}})"),
         "targetHostName is there twice"
+    );
+    EXPECT_EQ(
+        problems(R"({"groupName":"a","groupName":1,"titel":"t","titel":"t"})"),
+        "groupName is there twice; titel is there twice; titel is unknown; groupName must be a "
+        "string; payload is required"
     );
 }
 
