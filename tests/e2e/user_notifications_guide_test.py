@@ -38,7 +38,7 @@ class Tests(unittest.TestCase):
                                  text=True, cwd=self.folder, start_new_session=True,
                                  env={**environment, "PATH": f"{BIN}:{os.environ['PATH']}"})
         try:
-            printed = shell.communicate(text, timeout=120)[0]
+            printed = shell.communicate(text, timeout=240)[0]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)  # and whatever it started
@@ -63,6 +63,7 @@ class Tests(unittest.TestCase):
         self.assertEqual(len(re.findall(rf"201 +- +3 +{unsid}", by_hand)), 2, by_hand)
         self.assertTrue(signed_out.startswith("204\n"), signed_out)
         self.assertNotIn(unsid, signed_out)
+        self.assertRegex(signed_out, r"phones +dead .* no_unsid: ")
         shutil.rmtree(self.folder)
 
 
