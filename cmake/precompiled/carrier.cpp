@@ -1,1 +1,0 @@
-// Carries the precompiled headers of one kind of target; see cmake/rooms.cmake.
