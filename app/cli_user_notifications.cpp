@@ -122,9 +122,11 @@ void add_notify_user(CLI::App& app, Arguments& arguments) {
 void add_unsids(CLI::App& app, Arguments& arguments) {
     auto& given = arguments.unsids;
     auto* group = add_group(
-        app, "unsids", "Which devices' users can be told: UNSIDs that client apps handed in",
+        app, "unsids", "Whom user notifications can reach: UNSIDs that client apps handed in",
         "  graphhook unsids list\n  graphhook unsids drop --user "
-        "3f0c8a52-9d0e-4b52-8a3e-2f5f0c3f7a10"
+        "3f0c8a52-9d0e-4b52-8a3e-2f5f0c3f7a10\n\n"
+        "Microsoft retired the service that they are of in January 2022; graph-emulator and "
+        "services of the same API have them."
     );
     auto* list =
         add(*group, arguments, "list", "Those that are live, newest first",

@@ -312,6 +312,7 @@ class ByHand(CommandTest):
         self.assertEqual(set(re.findall(r"--[a-z][a-z-]+", page)) - options, set())
         for words in ("Microsoft retired this service in January 2022", "Examples:", "graph-emulator", "Exits 2"):
             self.assertIn(words, said)
+        self.assertIn("Microsoft retired the service", self.service.cli("unsids", "--help"))
 
     def test_microsofts_own_service_is_warned_of(self):
         done = self.notify(*self.to_ann, "--title", "t", "--dry-run", "--url",
