@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docs/user-notifications.md, "Trying it out": its commands, as printed, in an empty folder; only the ports are other ones."""
+"""docs/user-notifications.md, "Trying it out": its commands, as printed, in an empty folder; only the ports are other ones.
+And the configuration in it is one that `check` has nothing to say about."""
 
 import contextlib
 import os
@@ -15,10 +16,10 @@ PORTS = ("8443", "9443", "9464")
 ANN = "0f0d2c9a-1111-4222-8333-444455556666"
 
 
-def blocks():
+def blocks(language, heading):
     with open(os.path.join(ROOT, "docs", "user-notifications.md"), encoding="utf-8") as file:
-        section = file.read().partition("\n## Trying it out\n")[2]
-    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        section = file.read().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 class Tests(unittest.TestCase):
@@ -29,7 +30,7 @@ class Tests(unittest.TestCase):
 
     def walk_through(self):
         """What each block prints."""
-        text = "".join(f"echo '=== {number}'\n{block}" for number, block in enumerate(blocks()))
+        text = "".join(f"echo '=== {number}'\n{block}" for number, block in enumerate(blocks("sh", "Trying it out")))
         for port in PORTS:
             text = text.replace(port, str(stack.free_port()))
         environment = {name: value for name, value in os.environ.items()
@@ -64,6 +65,21 @@ class Tests(unittest.TestCase):
         self.assertTrue(signed_out.startswith("204\n"), signed_out)
         self.assertNotIn(unsid, signed_out)
         self.assertRegex(signed_out, r"phones +dead .* no_unsid: ")
+        shutil.rmtree(self.folder)
+
+    def test_the_configuration_is_taken_without_a_word(self):
+        text, = blocks("yaml", "Setting it up")
+        path = os.path.join(self.folder, "graphhook.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("/var/lib/graphhook/keys", os.path.join(self.folder, "keys")) + f"""
+receiver: {{listen: "127.0.0.1:8443", public_url: "https://hooks.example.com/graph"}}
+store: {{url: "sqlite:{self.folder}/graphhook.db"}}
+tenants:
+  contoso: {{tenant_id: {stack.TENANT_ID}, client_id: {stack.CLIENT_ID}, credential: {{client_secret: a secret}}}}
+""")
+        done = subprocess.run([os.path.join(BIN, "graphhook"), "-c", path, "check"], capture_output=True, text=True,
+                              check=False, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         shutil.rmtree(self.folder)
 
 
