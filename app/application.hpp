@@ -1,6 +1,6 @@
 #pragma once
 
-#include "app/config.hpp"
+#include "app/config/config.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 

@@ -1,7 +1,7 @@
 // A month of many subscriptions in minutes: graphhook's half (`serve`) and Graph's (`emulate`),
 // each a process of its own, share a clock that `serve` moves on when nothing is under way.
 // month.py is the conductor; README.md says what is measured.
-#include "app/config_file.hpp"
+#include "app/config/config_file.hpp"
 #include "core/log.hpp"
 #include "core/time_text.hpp"
 #include "emulator/emulator.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "app/config.hpp"
-#include "app/config_file.hpp"
+#include "app/config/config.hpp"
+#include "app/config/config_file.hpp"
 #include "app/doctor/finding.hpp"
 #include "core/clock.hpp"
 

@@ -1,7 +1,7 @@
 #include "app/doctor/keys.hpp"
 
-#include "app/key_states.hpp"
-#include "app/reason_words.hpp"
+#include "app/api/reason_words.hpp"
+#include "app/service/key_states.hpp"
 #include "authenticity/fetch_key_set.hpp"
 #include "authenticity/reason.hpp"
 #include "core/log.hpp"

@@ -1,4 +1,4 @@
-#include "app/api.hpp"
+#include "app/api/api.hpp"
 
 #include "store/metrics.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"

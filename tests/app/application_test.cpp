@@ -2,7 +2,7 @@
 
 #include "app/application.hpp"
 
-#include "app/config_file.hpp"
+#include "app/config/config_file.hpp"
 #include "tests/app/service_fixture.hpp"
 
 #include <filesystem>
@@ -46,8 +46,8 @@ TEST_F(ApplicationTest, TheNamesOfAllMetricsAreTheGoldenOnes) {
     const std::regex name("\"(graphhook_[a-z0-9_]+)\"");
     for (const auto* file :
          {"/store/metrics.cpp", "/receiver/metrics.cpp", "/handlers/metrics.cpp",
-          "/subscriptions/metrics.cpp", "/authenticity/key_set_metrics.cpp", "/app/key_folder.cpp",
-          "/app/application.cpp"}) {
+          "/subscriptions/metrics.cpp", "/authenticity/key_set_metrics.cpp",
+          "/app/service/key_folder.cpp", "/app/application.cpp"}) {
         const auto text = test::file_text(root + file);
         for (auto found = std::sregex_iterator(text.begin(), text.end(), name);
              found != std::sregex_iterator(); ++found)

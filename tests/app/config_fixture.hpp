@@ -1,6 +1,6 @@
 #pragma once
 
-#include "app/config.hpp"
+#include "app/config/config.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // What the configuration says of user notifications: `unsids`, and handlers of that type.
 
-#include "app/config_schema.hpp"
+#include "app/config/config_schema.hpp"
 #include "tests/app/config_fixture.hpp"
 #include "tests/app/mini_schema.hpp"
 

@@ -1,4 +1,4 @@
-#include "app/delivery_list.hpp"
+#include "app/cli/delivery_list.hpp"
 
 #include "tests/support/open_store.hpp"
 

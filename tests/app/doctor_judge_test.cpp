@@ -1,9 +1,9 @@
 // What `doctor` says of facts that are given.
 
+#include "app/api/explained.hpp"
 #include "app/doctor/handshake.hpp"
 #include "app/doctor/service.hpp"
 #include "app/doctor/tenants.hpp"
-#include "app/explained.hpp"
 #include "core/time_text.hpp"
 #include "tests/support/certificates.hpp"
 

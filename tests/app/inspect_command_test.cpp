@@ -1,6 +1,6 @@
 // `graphhook inspect` as a program: what it says, what it exits with, and what it never shows.
 
-#include "app/proving_keys.hpp"
+#include "app/service/proving_keys.hpp"
 #include "core/base64.hpp"
 #include "tests/app/rich_maker.hpp"
 #include "tests/app/service_fixture.hpp"

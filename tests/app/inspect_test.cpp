@@ -1,10 +1,10 @@
 // What `inspect` finds, without its files.
 
-#include "app/inspect.hpp"
+#include "app/cli/inspect.hpp"
 
-#include "app/inspect_gather.hpp"
-#include "app/inspect_print.hpp"
-#include "app/reason_words.hpp"
+#include "app/api/reason_words.hpp"
+#include "app/cli/inspect_gather.hpp"
+#include "app/cli/inspect_print.hpp"
 #include "core/base64.hpp"
 #include "tests/app/rich_maker.hpp"
 #include "tests/authenticity/sealing.hpp"

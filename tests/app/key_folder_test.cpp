@@ -1,6 +1,6 @@
 // The keys of a process: a real folder, a real store, a clock of our own.
 
-#include "app/key_folder.hpp"
+#include "app/service/key_folder.hpp"
 
 #include "core/base64.hpp"
 #include "core/time_text.hpp"

@@ -1,8 +1,8 @@
 // When an encryption key may go, and how a rotation is followed.
 
-#include "app/key_states.hpp"
+#include "app/service/key_states.hpp"
 
-#include "app/rotation_watch.hpp"
+#include "app/cli/rotation_watch.hpp"
 #include "core/time_text.hpp"
 
 #include <boost/json/parse.hpp>

@@ -1,7 +1,7 @@
 // `graphhook keys` while serve is down, from the folder and the store, and beside it.
 
-#include "app/api.hpp"
-#include "app/key_folder.hpp"
+#include "app/api/api.hpp"
+#include "app/service/key_folder.hpp"
 #include "authenticity/keyring.hpp"
 #include "receiver/admin_server.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"

@@ -1,4 +1,4 @@
-#include "app/kinds_page.hpp"
+#include "app/api/kinds_page.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "app/lifecycle_lane.hpp"
+#include "app/service/lifecycle_lane.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,6 +1,6 @@
-#include "app/notification_world.hpp"
+#include "app/service/notification_world.hpp"
 
-#include "app/config.hpp"
+#include "app/config/config.hpp"
 #include "subscriptions/credentials/token_cache.hpp"
 #include "tests/support/hand_clock.hpp"
 #include "tests/support/open_store.hpp"

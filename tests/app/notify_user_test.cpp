@@ -1,8 +1,8 @@
 // What `notify-user` makes of what it is told: pure.
 
-#include "app/notify_user.hpp"
+#include "app/cli/notify_user.hpp"
 
-#include "app/config_checks.hpp"
+#include "app/config/config_checks.hpp"
 #include "core/time_text.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "app/output.hpp"
+#include "app/cli/output.hpp"
 
 #include <boost/json/object.hpp>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "app/proving_keys.hpp"
+#include "app/service/proving_keys.hpp"
 
 #include "core/http_client.hpp"
 #include "tests/app/rich_maker.hpp"

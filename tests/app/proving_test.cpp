@@ -1,4 +1,4 @@
-#include "app/proving.hpp"
+#include "app/service/proving.hpp"
 
 #include "authenticity/resource_data.hpp"
 #include "tests/app/rich_maker.hpp"

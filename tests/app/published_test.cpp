@@ -1,10 +1,10 @@
 // What is published beside the program says the same as the program: the JSON Schema, the tables of
 // docs/configuration.md, the sample configuration.
 
-#include "app/config.hpp"
-#include "app/config_schema.hpp"
-#include "app/keys.hpp"
-#include "app/scalar.hpp"
+#include "app/config/config.hpp"
+#include "app/config/config_schema.hpp"
+#include "app/config/keys.hpp"
+#include "app/config/scalar.hpp"
 #include "tests/app/mini_schema.hpp"
 
 #include <boost/json/parse.hpp>

@@ -1,4 +1,4 @@
-#include "app/repairs.hpp"
+#include "app/api/repairs.hpp"
 
 #include "core/time_text.hpp"
 

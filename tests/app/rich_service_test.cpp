@@ -2,8 +2,8 @@
 // enough.
 
 #include "app/application.hpp"
-#include "app/config_file.hpp"
-#include "app/proving_keys.hpp"
+#include "app/config/config_file.hpp"
+#include "app/service/proving_keys.hpp"
 #include "tests/app/rich_maker.hpp"
 #include "tests/app/service_fixture.hpp"
 #include "tests/authenticity/sealing.hpp"

@@ -1,4 +1,4 @@
-#include "app/service_manager.hpp"
+#include "app/service/service_manager.hpp"
 
 #include "tests/support/temp_dir.hpp"
 

@@ -1,9 +1,9 @@
 // Long lists of subscriptions, plans in short, and what `apply` waits for.
 
-#include "app/subscription_views.hpp"
+#include "app/api/subscription_views.hpp"
 
-#include "app/apply_watch.hpp"
-#include "app/progress_bar.hpp"
+#include "app/cli/apply_watch.hpp"
+#include "app/cli/progress_bar.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

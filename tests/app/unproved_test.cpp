@@ -1,6 +1,6 @@
 // Why rich deliveries wait, as status and doctor tell it.
 
-#include "app/unproved.hpp"
+#include "app/service/unproved.hpp"
 
 #include "app/doctor/keys.hpp"
 #include "core/time_text.hpp"

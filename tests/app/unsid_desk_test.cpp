@@ -1,4 +1,4 @@
-#include "app/unsid_desk.hpp"
+#include "app/service/unsid_desk.hpp"
 
 #include "tests/app/rich_maker.hpp"
 #include "tests/support/hand_clock.hpp"

@@ -2,8 +2,8 @@
 // of its user. Without a network: the key set that was kept from before is enough.
 
 #include "app/application.hpp"
-#include "app/config_file.hpp"
-#include "app/proving_keys.hpp"
+#include "app/config/config_file.hpp"
+#include "app/service/proving_keys.hpp"
 #include "core/time_text.hpp"
 #include "tests/app/rich_maker.hpp"
 #include "tests/app/service_fixture.hpp"

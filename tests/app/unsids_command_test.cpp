@@ -1,6 +1,6 @@
 // `graphhook unsids`: listed from the store, dropped by a running serve.
 
-#include "app/admin_client.hpp"
+#include "app/cli/admin_client.hpp"
 #include "tests/app/unsids_fixture.hpp"
 #include "tests/support/hand_clock.hpp"
 

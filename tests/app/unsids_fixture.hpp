@@ -1,6 +1,6 @@
 #pragma once
 
-#include "app/api.hpp"
+#include "app/api/api.hpp"
 #include "receiver/admin_server.hpp"
 #include "store/store.hpp"
 #include "subscriptions/sync/store_sync_table.hpp"

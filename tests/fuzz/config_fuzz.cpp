@@ -1,7 +1,7 @@
 // Any bytes as a configuration: an answer, never a crash; what is understood can be printed and
 // read again, with the same meaning and without its secrets.
 
-#include "app/config.hpp"
+#include "app/config/config.hpp"
 
 #include <cstdlib>
 
