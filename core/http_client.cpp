@@ -89,7 +89,8 @@ class CurlClient final : public HttpClient {
         ::curl_easy_setopt(
             c, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count())
         );
-        ::curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
+        const auto timeout = request.timeout.count() > 0 ? request.timeout : options_.timeout;
+        ::curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
         ::curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error_text);
         ::curl_easy_setopt(c, CURLOPT_USERAGENT, options_.user_agent.c_str());
         ::curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);

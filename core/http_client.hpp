@@ -21,6 +21,8 @@ struct HttpRequest {
     /// Sent as "Authorization: Bearer …"; kept apart so that it is never logged.
     Secret bearer;
     std::string body;
+    /// Instead of the client's `timeout`; zero: that one.
+    std::chrono::milliseconds timeout{0};
 };
 
 struct HttpResponse {

@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "core/time_text.hpp"
 #include "receiver/query.hpp"
+#include "store/unsid.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -71,7 +72,7 @@ std::optional<FormProblem> take_values(const Values& values, SystemTime now, Uns
     const auto text = [&](std::size_t field) {
         return std::string_view(values[field]->get_string());
     };
-    if (!is_unsid(text(kUnsid))) return kBadUnsid;
+    if (!store::is_unsid(text(kUnsid))) return kBadUnsid;
     auto platform = lowered(text(kPlatform));
     if (std::find(kPlatforms.begin(), kPlatforms.end(), platform) == kPlatforms.end())
         return kBadPlatform;
@@ -111,17 +112,8 @@ UnsidFormRead read_unsid_form(std::string_view body, SystemTime now) {
 std::optional<std::string> unsid_of_segment(std::string_view segment) {
     // A form's '+' would be a space: neither may stand in an UNSID, so its decoder serves.
     auto unsid = decode_form(segment);
-    if (!unsid || !is_unsid(*unsid)) return std::nullopt;
+    if (!unsid || !store::is_unsid(*unsid)) return std::nullopt;
     return unsid;
-}
-
-bool is_unsid(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= kMostUnsidBytes &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-               const char l = lower(c);
-               return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                      c == ':' || c == '-';
-           });
 }
 
 }  // namespace graphhook::receiver

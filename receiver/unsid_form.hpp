@@ -4,14 +4,12 @@
 #include "receiver/unsid_desk.hpp"
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace graphhook::receiver {
 
-inline constexpr std::size_t kMostUnsidBytes = 128;
 /// An UNSID may be handed in for so long at most.
 inline constexpr auto kMostUnsidLife = std::chrono::days(366);
 
@@ -36,8 +34,5 @@ struct UnsidFormRead {
 
 /// The UNSID that a path ends with, percent-decoded; nullopt if it is none.
 [[nodiscard]] std::optional<std::string> unsid_of_segment(std::string_view segment);
-
-/// 1 to kMostUnsidBytes of A-Z, a-z, 0-9, '.', '_', ':' and '-'.
-[[nodiscard]] bool is_unsid(std::string_view text) noexcept;
 
 }  // namespace graphhook::receiver

@@ -1,11 +1,14 @@
 #pragma once
 
 #include "core/clock.hpp"
+#include "core/text.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace graphhook::store {
 
@@ -22,6 +25,18 @@ struct Unsid {
     SystemTime registered_at;  ///< When it was handed in last.
     bool operator==(const Unsid&) const = default;
 };
+
+inline constexpr std::size_t kMostUnsidBytes = 128;
+/// 1 to kMostUnsidBytes of A-Z, a-z, 0-9, '.', '_', ':' and '-': no more is known of their form,
+/// and nothing else may stand in a header.
+[[nodiscard]] constexpr bool is_unsid(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= kMostUnsidBytes &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               const char l = lower(c);
+               return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                      c == ':' || c == '-';
+           });
+}
 
 /// One user may have so many; the one that was handed in longest ago gives way.
 inline constexpr std::size_t kMostUnsidsOfOneUser = 16;

@@ -4,7 +4,6 @@
 #include "app/config/nearest.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
-#include "receiver/unsid_form.hpp"
 
 #include <fmt/format.h>
 
@@ -46,7 +45,7 @@ Result<store::UnsidQuery> unsid_query(
         return fail(Errc::BadInput, "'tenant_id' is not a GUID");
     if (!user_id.empty() && !is_guid(user_id))
         return fail(Errc::BadInput, "'user_id' is not a GUID");
-    if (!unsid.empty() && !receiver::is_unsid(unsid))
+    if (!unsid.empty() && !store::is_unsid(unsid))
         return fail(Errc::BadInput, "'unsid' is not 1 to 128 of A-Z a-z 0-9 . _ : -");
     store::UnsidQuery query;
     query.tenant_id = lowered(tenant_id);

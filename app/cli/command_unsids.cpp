@@ -7,7 +7,7 @@
 #include "app/cli/output.hpp"
 #include "app/config/tool_config.hpp"
 #include "core/text.hpp"
-#include "receiver/unsid_form.hpp"
+#include "store/unsid.hpp"
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -41,7 +41,7 @@ Result<store::UnsidQuery> query_of(const Config& config, const UnsidArguments& w
     // What the options are called, not the members of the API.
     if (!which.user.empty() && !is_guid(which.user))
         return fail(Errc::BadInput, "--user is not an object id (GUID)");
-    if (!which.unsid.empty() && !receiver::is_unsid(which.unsid))
+    if (!which.unsid.empty() && !store::is_unsid(which.unsid))
         return fail(Errc::BadInput, "--unsid is not 1 to 128 of A-Z a-z 0-9 . _ : -");
     return unsid_query(tenant, which.user, which.unsid);
 }

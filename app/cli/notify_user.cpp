@@ -3,7 +3,7 @@
 #include "app/config/scalar.hpp"
 #include "core/text.hpp"
 #include "core/time_text.hpp"
-#include "receiver/unsid_form.hpp"
+#include "store/unsid.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/url/parse.hpp>
@@ -211,7 +211,7 @@ Problems check_target(const NotifyArguments& arguments, const subscriptions::Ten
         problems.push_back({"--user, --unsid", "one of them is required: who is to be told"});
     if (!arguments.user.empty() && !is_guid(arguments.user))
         problems.push_back({"--user", "is not a GUID"});
-    if (!arguments.unsid.empty() && !receiver::is_unsid(arguments.unsid))
+    if (!arguments.unsid.empty() && !store::is_unsid(arguments.unsid))
         problems.push_back({"--unsid", "is not 1 to 128 of A-Z a-z 0-9 . _ : -"});
     return problems;
 }

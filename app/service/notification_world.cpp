@@ -50,12 +50,11 @@ Error in_words(const subscriptions::GraphError& error, const subscriptions::Tena
 }  // namespace
 
 struct TenantNotificationWorld::Way final : handlers::NotificationAccess {
-    Way(const subscriptions::Tenant& about, const Timeouts& timeouts, const Parts& parts)
+    Way(const subscriptions::Tenant& about, std::chrono::milliseconds timeout, const Parts& parts)
         : tenant(about),
-          platform(parts.make_client(client_options(about, timeouts.token))),
-          service(parts.make_client(client_options(about, timeouts.post))),
+          client(parts.make_client(client_options(about, timeout))),
           tokens(subscriptions::make_token_source(
-              about, {.http = *platform,
+              about, {.http = *client,
                       .clock = parts.clock,
                       .metrics = parts.metrics,
                       .random = parts.random,
@@ -64,7 +63,7 @@ struct TenantNotificationWorld::Way final : handlers::NotificationAccess {
 
     [[nodiscard]] std::string graph() const override { return tenant.cloud.graph; }
     [[nodiscard]] bool delegated() const override { return tenant.delegated(); }
-    [[nodiscard]] HttpClient& http() override { return *service; }
+    [[nodiscard]] HttpClient& http() override { return *client; }
     [[nodiscard]] Result<Secret> token(std::stop_token stop) override {
         auto token = tokens->get(std::move(stop));
         if (!token) return in_words(token.error(), tenant);
@@ -75,7 +74,7 @@ struct TenantNotificationWorld::Way final : handlers::NotificationAccess {
     }
 
     const subscriptions::Tenant tenant;
-    const std::unique_ptr<HttpClient> platform, service;
+    const std::unique_ptr<HttpClient> client;
     const std::unique_ptr<subscriptions::TokenSource> tokens;
 };
 
@@ -86,32 +85,20 @@ TenantNotificationWorld::TenantNotificationWorld(const Config& config, Parts par
 
 TenantNotificationWorld::~TenantNotificationWorld() = default;
 
-/// The client's bound is that of the most patient handler; the others end their posts themselves.
-TenantNotificationWorld::Timeouts TenantNotificationWorld::timeouts_of(const Config& config) {
-    Timeouts timeouts;
-    timeouts.token = config.subscriptions.request_timeout;
-    for (const auto& handler : config.handlers) {
-        if (const auto* one = std::get_if<handlers::UserNotificationOptions>(&handler.type))
-            timeouts.post = std::max(timeouts.post, one->timeout);
-    }
-    if (timeouts.post.count() == 0) timeouts.post = handlers::UserNotificationOptions().timeout;
-    return timeouts;
-}
-
 void TenantNotificationWorld::take(const Config& config) {
-    const auto timeouts = timeouts_of(config);
+    const auto timeout = config.subscriptions.request_timeout;
     const std::lock_guard lock(mutex_);
     std::map<std::string, Entry, std::less<>> entries;
     for (const auto& tenant : config.subscriptions.tenants) {
         Entry entry{tenant, nullptr};
         const auto old = entries_.find(tenant.name);
-        if (old != entries_.end() && timeouts == timeouts_ &&
+        if (old != entries_.end() && timeout == timeout_ &&
             subscriptions::same_tenant(old->second.tenant, tenant))
             entry.way = old->second.way;
         entries.emplace(tenant.name, std::move(entry));
     }
     entries_ = std::move(entries);
-    timeouts_ = timeouts;
+    timeout_ = timeout;
 }
 
 std::shared_ptr<handlers::NotificationAccess> TenantNotificationWorld::access(
@@ -121,7 +108,7 @@ std::shared_ptr<handlers::NotificationAccess> TenantNotificationWorld::access(
     const auto found = entries_.find(tenant);
     if (found == entries_.end()) return nullptr;
     auto& [about, way] = found->second;
-    if (way == nullptr) way = std::make_shared<Way>(about, timeouts_, parts_);
+    if (way == nullptr) way = std::make_shared<Way>(about, timeout_, parts_);
     return way;
 }
 

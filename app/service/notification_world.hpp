@@ -29,7 +29,8 @@ struct Config;
 ///
 /// Operation. A tenant's way is built when somebody first asks for it; its tokens are those of the
 /// tenant's subscriptions, where `tokens` is shared with them. After a reload a way is built anew
-/// where the tenant or a timeout has changed; who holds the old one may finish with it.
+/// where the tenant or `reconcile.request_timeout` has changed; who holds the old one may finish
+/// with it.
 ///
 /// Threads: any that may block, never the store's.
 class TenantNotificationWorld final : public handlers::NotificationWorld {
@@ -59,23 +60,16 @@ class TenantNotificationWorld final : public handlers::NotificationWorld {
     [[nodiscard]] std::string new_guid() override;
 
   private:
-    /// Of one request.
-    struct Timeouts {
-        std::chrono::milliseconds token{0};
-        std::chrono::milliseconds post{0};
-        bool operator==(const Timeouts&) const = default;
-    };
     struct Way;
     struct Entry {
         subscriptions::Tenant tenant;
         std::shared_ptr<Way> way;  ///< Nullptr: nobody asked for it.
     };
-    [[nodiscard]] static Timeouts timeouts_of(const Config& config);
 
     const Parts parts_;
     std::mutex mutex_;
     // Guarded by mutex_.
-    Timeouts timeouts_;
+    std::chrono::milliseconds timeout_{0};               ///< Of a request that has none of its own.
     std::map<std::string, Entry, std::less<>> entries_;  ///< By configured name.
 };
 

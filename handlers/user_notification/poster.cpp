@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "handlers/user_notification/coding.hpp"
 #include "handlers/user_notification/reply.hpp"
+#include "store/unsid.hpp"
 
 #include <fmt/format.h>
 
@@ -15,14 +16,6 @@ namespace {
 
 constexpr std::string_view kPath = "/beta/me/notifications/";
 constexpr std::size_t kGuidSize = 36;
-
-/// As they are taken on the way in (receiver: unsids); anything else could break out of a header.
-bool is_unsid(std::string_view text) {
-    return text.size() <= 128 && std::ranges::all_of(text, [](char c) {
-               return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-                      c == '_' || c == ':' || c == '-';
-           });
-}
 
 std::string url_of(const NotificationAccess& access, const PostOptions& options) {
     if (!options.url.empty()) return options.url;
@@ -60,6 +53,7 @@ HttpRequest request_of(
         request.headers.emplace_back("Content-Encoding", coding);
     if (!unsid.empty()) request.headers.emplace_back("X-UNS-ID", unsid);
     request.body = coded(to_json(notification, options.wrapped), options.coding);
+    request.timeout = options.timeout;
     return request;
 }
 
@@ -81,7 +75,8 @@ Outcome post_notification(
     }
     if (unsid.empty() && !access.delegated())
         return Outcome::dead("no_unsid: X-UNS-ID is required with an app's own token");
-    if (!is_unsid(unsid)) return Outcome::dead("no_unsid: the UNSID has characters that none has");
+    if (!unsid.empty() && !store::is_unsid(unsid))
+        return Outcome::dead("no_unsid: the UNSID has characters that none has");
 
     const auto prepared = request_of(notification, unsid, access, options);
     Outcome refused;

@@ -6,6 +6,7 @@
 #include "handlers/user_notification/notification.hpp"
 #include "handlers/user_notification/service.hpp"
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -19,6 +20,8 @@ struct PostOptions {
     ContentCoding coding = ContentCoding::Identity;
     bool wrapped = false;
     std::size_t most_content_bytes = kMostContentBytes;
+    /// Of one request; zero: as the tenant's client has it.
+    std::chrono::milliseconds timeout{0};
 };
 
 /// Fresh ones, for client-request-id.

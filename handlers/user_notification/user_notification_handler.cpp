@@ -4,7 +4,6 @@
 #include "core/text.hpp"
 #include "handlers/user_notification/options_check.hpp"
 #include "handlers/user_notification/poster.hpp"
-#include "handlers/user_notification/timed_access.hpp"
 
 #include <fmt/format.h>
 
@@ -185,9 +184,9 @@ Outcome UserNotificationHandler::handle_one(const Delivery& delivery, const std:
     post.coding = options_.coding;
     post.wrapped = options_.wrapped;
     post.most_content_bytes = options_.most_content_bytes;
-    TimedAccess timed(access, options_.timeout);
+    post.timeout = options_.timeout;
     return post_notification(
-        notification_for(delivery), unsid, timed, post, [this] { return world_.new_guid(); }, now,
+        notification_for(delivery), unsid, *access, post, [this] { return world_.new_guid(); }, now,
         stop
     );
 }

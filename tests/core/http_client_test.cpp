@@ -128,6 +128,17 @@ TEST(HttpClient, SaysUnreachableWhenNobodyListensOrNobodyAnswers) {
     );
 }
 
+TEST(HttpClient, ARequestsOwnTimeoutGoesBeforeTheClients) {
+    CannedServer silent("");
+    const auto client = make_http_client({.timeout = std::chrono::hours(1)});
+    EXPECT_EQ(
+        client->send({.url = silent.url(), .timeout = 50ms}, {}).error().code, Errc::Unreachable
+    );
+    CannedServer good("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const auto hasty = make_http_client({.timeout = 1ms});
+    EXPECT_TRUE(hasty->send({.url = good.url(), .timeout = std::chrono::hours(1)}, {}));
+}
+
 TEST(HttpClient, BoundsTheBodyItReads) {
     CannedServer server("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x'));
     EXPECT_EQ(

@@ -3,6 +3,7 @@
 // needs no escaping in JSON; what goes into a header is a quoted-string.
 #include "receiver/unsid_endpoint.hpp"
 #include "receiver/unsid_form.hpp"
+#include "store/unsid.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -26,11 +27,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto read = read_unsid_form(text, now);
     if (read.problem) {
         if (!is_plain(read.problem->field) || !is_plain(read.problem->message)) std::abort();
-    } else if (!is_unsid(read.form.unsid) || read.form.platform.empty() ||
+    } else if (!store::is_unsid(read.form.unsid) || read.form.platform.empty() ||
                read.form.expires_at <= now || read.form.expires_at > now + kMostUnsidLife) {
         std::abort();
     }
-    if (const auto unsid = unsid_of_segment(text); unsid && !is_unsid(*unsid)) std::abort();
+    if (const auto unsid = unsid_of_segment(text); unsid && !store::is_unsid(*unsid)) std::abort();
     if (const auto token = bearer_of(text); token && (token->empty() || !is_plain(*token)))
         std::abort();
     if (!is_plain(quotable(text))) std::abort();
